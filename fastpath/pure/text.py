@@ -1,0 +1,152 @@
+"""Hashed text features and the linear model over them: the plain twin, which is the specification.
+
+A text is bytes, UTF-8 by intent; nothing here decodes it, so any bytes will do. It is one or more *sections* with SECTION
+between them (the ask itself, its first line, what came before ...): each is hashed into its own ids and weighs the same,
+however long it is.
+
+Bytes are lowered where ASCII. A word is a run of [0-9A-Za-z] and bytes >= 0x80; between words, at the start and at the end
+stands one MARK. The features of a section are
+  words       each word, and each two neighbours with a MARK between them
+  characters  runs of 3 to 5 characters within MARK word MARK, or of 1 to 3 where the first that is no MARK takes three
+              bytes or more in UTF-8 (CJK, Indic, Thai): there a character says about as much as a syllable
+A feature's id is FNV-1a (32 bit) over its bytes, begun with KIND + 4 * section in place of the usual basis's low byte, then
+multiplied by 0x9E3779B1; its top `bits` bits are the id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["SECTION", "LinearModel", "ModelFile", "features", "pack", "unpack"]
+
+SECTION = 0x1E
+MARK = 0x01
+CHARACTERS, WORD, PAIR = 0, 1, 2
+MAGIC = b"HRLM"
+VERSION = 1
+MAX_BITS = 22
+HEAD = struct.Struct("<4sHHII")  # magic, version, bits, extra rows, bytes of the JSON that follows
+DIGEST = hashlib.sha256().digest_size
+
+_WORDS = re.compile(rb"[0-9a-z\x80-\xff]+")
+_CHARACTER = re.compile(rb"[^\x80-\xbf][\x80-\xbf]*|[\x80-\xbf]+")
+
+
+def _fnv(state: int, data: bytes) -> int:
+    for byte in data:
+        state = (state ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return state
+
+
+def _begin(kind: int, section: int) -> int:
+    return _fnv(0x811C9DC5, bytes(((kind + 4 * section) & 0xFF,)))
+
+
+def features(text: bytes, bits: int, section: int = 0) -> list[int]:
+    """Sorted unique ids of one section's words, neighbours and characters, in [0, 2**bits)."""
+    if not 1 <= bits <= MAX_BITS:
+        raise ValueError(f"bits must be from 1 to {MAX_BITS}, not {bits}")
+    found: set[int] = set()
+    word_state, pair_state, run_state = (_begin(kind, section) for kind in (WORD, PAIR, CHARACTERS))
+    before = b""
+    for word in _WORDS.findall(text.lower()):
+        found.add(_fnv(word_state, word))
+        if before:
+            found.add(_fnv(pair_state, before + b"\x01" + word))
+        before = word
+        found.update(_runs(run_state, word))
+    shift = 32 - bits
+    return sorted({(state * 0x9E3779B1 & 0xFFFFFFFF) >> shift for state in found})
+
+
+def _runs(begin: int, word: bytes) -> set[int]:
+    found: set[int] = set()
+    characters = [b"\x01", *_CHARACTER.findall(word), b"\x01"]
+    for start in range(len(characters) - 1):
+        leader = characters[start + 1] if start == 0 else characters[start]
+        shortest, longest = (1, 3) if leader[0] >= 0xE0 else (3, 5)
+        state = begin
+        for size, character in enumerate(characters[start : start + longest], 1):
+            state = _fnv(state, character)
+            if size >= shortest and (start or size > 1):
+                found.add(state)
+    return found
+
+
+class ModelFile(NamedTuple):
+    """What a model file holds: rows of int8, one column per label and a last one for difficulty."""
+
+    bits: int
+    extras: int
+    meta: dict[str, Any]
+    rows: bytes
+
+
+def pack(model: ModelFile) -> bytes:
+    """The bytes of a model file: head, JSON, rows, and the SHA-256 of all that."""
+    meta = json.dumps(model.meta, sort_keys=True, ensure_ascii=False).encode()
+    body = HEAD.pack(MAGIC, VERSION, model.bits, model.extras, len(meta)) + meta + model.rows
+    return body + hashlib.sha256(body).digest()
+
+
+def unpack(blob: bytes) -> ModelFile:
+    """The parts of a model file; ValueError that says what is wrong with it, where anything is."""
+    if len(blob) < HEAD.size + DIGEST or not blob.startswith(MAGIC):
+        raise ValueError("not a model file: it does not begin with HRLM")
+    _, version, bits, extras, length = HEAD.unpack_from(blob)
+    if version != VERSION:
+        raise ValueError(f"model file of version {version}, this build reads {VERSION}: train it again")
+    body, digest = blob[:-DIGEST], blob[-DIGEST:]
+    if hashlib.sha256(body).digest() != digest:
+        raise ValueError("model file is damaged: its checksum does not match")
+    meta = json.loads(body[HEAD.size : HEAD.size + length])
+    rows = body[HEAD.size + length :]
+    columns = len(meta["labels"]) + 1
+    if not 1 <= bits <= MAX_BITS or len(rows) != ((1 << bits) + extras) * columns:
+        raise ValueError(
+            f"model file holds {len(rows)} bytes of weights, not those of 2**{bits} + {extras} rows"
+        )
+    if not len(meta["scales"]) == len(meta["biases"]) == columns or not meta["temperature"] > 0:
+        raise ValueError("model file's scales, biases or temperature do not fit its labels")
+    return ModelFile(bits, extras, meta, rows)
+
+
+class LinearModel:
+    """A model file, ready to score; ValueError if the file is damaged or of another version."""
+
+    def __init__(self, blob: bytes) -> None:
+        file = unpack(blob)
+        self.labels: tuple[str, ...] = tuple(file.meta["labels"])
+        self._bits = file.bits
+        self._extras = file.extras
+        self._scales: list[float] = file.meta["scales"]
+        self._biases: list[float] = file.meta["biases"]
+        self._temperature: float = file.meta["temperature"]
+        weights = memoryview(file.rows).cast("b")
+        self._columns = [weights[column :: len(self._scales)] for column in range(len(self._scales))]
+
+    def score(self, text: bytes, extra: Sequence[int]) -> tuple[list[float], float]:
+        """Probabilities in the order of labels, and difficulty in 0..1, of a text of sections and its extra rows."""
+        table = 1 << self._bits
+        blocks = [
+            features(part, self._bits, section) for section, part in enumerate(text.split(bytes((SECTION,))))
+        ]
+        blocks.append([table + row for row in sorted(set(extra))])
+        if extra and not (blocks[-1][0] >= table and blocks[-1][-1] < table + self._extras):
+            raise ValueError(f"extra rows must be from 0 to {self._extras - 1}")
+        values = list(self._biases)
+        for block in filter(None, blocks):
+            norm = 1.0 / math.sqrt(len(block))
+            for column, weights in enumerate(self._columns):
+                values[column] += self._scales[column] * sum(weights[row] for row in block) * norm
+        difficulty = min(1.0, max(0.0, values.pop()))
+        highest = max(values)
+        shares = [math.exp((value - highest) / self._temperature) for value in values]
+        total = sum(shares)
+        return [share / total for share in shares], difficulty

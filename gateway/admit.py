@@ -1,0 +1,69 @@
+"""Who asks, and what they wish for this one request: headers in, nothing but memory touched."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar, get_args
+
+from gateway.config import Strategy, Tier
+from gateway.decide import Wish
+from gateway.errors import GatewayError
+from gateway.money import NANO
+from gateway.snapshot import Snapshot
+
+_Word = TypeVar("_Word", bound=str)
+_NO_WISH = Wish()
+_STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+_TIERS: tuple[Tier, ...] = get_args(Tier)
+
+
+def admit(now: Snapshot, headers: Mapping[bytes, bytes]) -> str:
+    """The caller's name; GatewayError 401 where a key is required and the right one was not sent."""
+    if not now.keys_required:
+        return "open"
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        token = headers.get(b"x-api-key", b"")
+    if now.admin_secret and hmac.compare_digest(token.strip(), now.admin_secret.reveal().encode()):
+        return "admin"
+    message = "The key is missing or wrong. Send `Authorization: Bearer KEY` with a key of this gateway."
+    raise GatewayError(401, message, type="authentication_error", code="invalid_api_key")
+
+
+def wish(headers: Mapping[bytes, bytes]) -> Wish:
+    """What the x-headrace-* request headers ask for; GatewayError 400 for a value that is none."""
+    strategy = headers.get(b"x-headrace-strategy")
+    tier = headers.get(b"x-headrace-tier")
+    max_cost = headers.get(b"x-headrace-max-cost")
+    if strategy is None and tier is None and max_cost is None:
+        return _NO_WISH
+    return Wish(
+        _one_of("x-headrace-strategy", strategy, _STRATEGIES),
+        _one_of("x-headrace-tier", tier, _TIERS),
+        None if max_cost is None else _nano(max_cost),
+    )
+
+
+def _one_of(name: str, value: bytes | None, allowed: tuple[_Word, ...]) -> _Word | None:
+    if value is None:
+        return None
+    word = value.decode("latin-1").strip().lower()
+    for choice in allowed:
+        if word == choice:
+            return choice
+    raise GatewayError(400, f"{name} must be one of {', '.join(allowed)}.", code="invalid_value", param=name)
+
+
+def _nano(value: bytes) -> int:
+    try:
+        nano = Decimal(value.decode("latin-1").strip()) * NANO
+        if nano.is_finite() and nano >= 0:
+            return int(nano)
+    except InvalidOperation:
+        pass
+    name = "x-headrace-max-cost"
+    raise GatewayError(
+        400, f"{name} must be an amount in USD, such as 0.002.", code="invalid_value", param=name
+    )

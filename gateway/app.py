@@ -1,0 +1,71 @@
+"""The ASGI application: hot endpoints by one look-up, everything else by Starlette, and the life of both."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import fastpath
+from gateway.control.app import create_control
+from gateway.control.store import Store, Writer, replay
+from gateway.downstream import AsgiDownstream, Receive, Send
+from gateway.pipeline import serve
+from gateway.record import Journal
+from gateway.snapshot import Snapshot
+from gateway.upstream import Upstream
+
+_log = logging.getLogger("headrace")
+_HOT = frozenset({("POST", "/v1/chat/completions"), ("POST", "/chat/completions")})
+
+
+class Gateway:
+    """One worker: the current snapshot, its connections upstream, its journal and its store."""
+
+    def __init__(self, snapshot: Snapshot, data: Path) -> None:
+        self.current = snapshot
+        self._data = data
+        self._control = create_control(lambda: self.current)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (scope["method"], scope["path"]) in _HOT:
+            await serve(self.current, self._upstream, self._journal, AsgiDownstream(scope, receive, send))
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._control(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._start()
+        except Exception as error:
+            _log.error("cannot start: %s", error)
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._upstream.close()
+        self._writer.stop()
+        self._journal.close()
+        self._store.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        directory = self._data / "journal"
+        self._store = Store(self._data / self.current.config.store.removeprefix("sqlite:///"))
+        moved = replay(directory, self._store)
+        if moved:
+            _log.info("%d rows moved from journals to the store", moved)
+        self._journal = Journal(directory)
+        self._writer = Writer(self._journal, self._store)
+        self._writer.start()
+        self._upstream = Upstream()
+        _log.info(
+            "fastpath is %s, matcher is %s; %d models of %d providers",
+            "compiled" if fastpath.COMPILED else "pure Python",
+            fastpath.ENGINE,
+            len(self.current.targets),
+            len({target.provider.name for target in self.current.targets.values()}),
+        )

@@ -1,0 +1,65 @@
+"""The router's brain: which task a request is and how hard, from a small learned model in the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import NamedTuple
+
+from fastpath import LinearModel, Matcher
+from gateway.brain import features
+from gateway.brain.patterns import PATTERNS
+
+__all__ = ["Classifier", "Label"]
+
+
+class Label(NamedTuple):
+    """A task, the probability that it is right, and a difficulty in 0..1."""
+
+    task: str
+    confidence: float
+    difficulty: float
+
+
+class Classifier:
+    """The packaged model behind one call; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._model = LinearModel(files(__name__).joinpath("model.bin").read_bytes())
+        self._matcher = Matcher([pattern for _, pattern in PATTERNS])
+
+    def __call__(
+        self,
+        text: bytes,
+        *,
+        before: bytes = b"",
+        system: bytes = b"",
+        turns: int = 1,
+        tools: bool = False,
+        images: bool = False,
+    ) -> Label:
+        """The label of an ask: UTF-8 of any length, what it may refer to, and the instructions above it."""
+        seen, rows = inputs(
+            self._matcher, text, before=before, system=system, turns=turns, tools=tools, images=images
+        )
+        shares, difficulty = self._model.score(seen, rows)
+        confidence = max(shares)
+        return Label(self._model.labels[shares.index(confidence)], confidence, difficulty)
+
+
+def inputs(
+    matcher: Matcher, text: bytes, *, before: bytes, system: bytes, turns: int, tools: bool, images: bool
+) -> tuple[bytes, list[int]]:
+    """What the model scores for an ask: its sections and its extra rows. Training goes through here too."""
+    text, before, system = features.body(text), before[-2 * features.BEFORE :], system[: features.SYSTEM]
+    around = matcher.match(before + b"\n" + system) if before or system else []
+    rows = features.extra(
+        text,
+        matcher.match(text),
+        around,
+        turns=turns,
+        tools=tools,
+        images=images,
+        before=before,
+        system=system,
+    )
+    return features.window(text, before, system), rows

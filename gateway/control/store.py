@@ -1,0 +1,158 @@
+"""The store of finished exchanges: SQLite, one writer thread, batches, a request id at most once."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.record import Journal, journals, orphaned, read_rows
+
+_log = logging.getLogger("headrace")
+_BATCH = 500
+_EVERY_SECONDS = 0.1
+_RETRY_SECONDS = 2.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exchanges (
+    request_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, key TEXT NOT NULL, route TEXT NOT NULL,
+    task TEXT, confidence REAL, difficulty REAL, strategy TEXT, tier TEXT, reason TEXT,
+    model TEXT, provider TEXT, attempts TEXT NOT NULL, status INTEGER NOT NULL, error TEXT, finish TEXT,
+    stream INTEGER NOT NULL, client_gone INTEGER NOT NULL,
+    input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
+    output INTEGER NOT NULL, reasoning INTEGER NOT NULL, usage_source TEXT NOT NULL, cost_nano INTEGER,
+    upstream_us INTEGER NOT NULL, overhead_us INTEGER NOT NULL, first_byte_us INTEGER
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS exchanges_at ON exchanges (at_ms);
+"""
+_BOOLEANS = ("stream", "client_gone")
+_INSERT = """
+INSERT OR IGNORE INTO exchanges VALUES (
+    :request_id, :at_ms, :key, :route, :task, :confidence, :difficulty, :strategy, :tier, :reason,
+    :model, :provider, :attempts, :status, :error, :finish, :stream, :client_gone,
+    :input, :cache_read, :cache_write, :output, :reasoning, :usage_source, :cost_nano,
+    :upstream_us, :overhead_us, :first_byte_us
+)
+"""
+_SUMMARY = """
+SELECT CASE ? WHEN 'model' THEN model WHEN 'task' THEN task ELSE key END AS name,
+       COUNT(*), SUM(error IS NOT NULL OR client_gone), SUM(input + cache_read + cache_write), SUM(output),
+       COALESCE(SUM(cost_nano), 0), SUM(cost_nano IS NULL)
+FROM exchanges GROUP BY name ORDER BY 6 DESC, 2 DESC
+"""
+
+
+class Store:
+    """One connection to the database in `path`."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def add(self, rows: Iterable[bytes]) -> None:
+        """Commits JSON rows; those already there stay as they are."""
+        with self._db:
+            self._db.executemany(_INSERT, map(_to_columns, rows))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every row, oldest first, as the journal wrote it."""
+        found = self._db.execute("SELECT * FROM exchanges ORDER BY at_ms, request_id")
+        names = [column[0] for column in found.description]
+        for values in found:
+            row = dict(zip(names, values, strict=True))
+            row["attempts"] = orjson.loads(row["attempts"])
+            row.update((name, bool(row[name])) for name in _BOOLEANS)
+            yield row
+
+    def summary(self, by: str) -> list[tuple[Any, ...]]:
+        """What was spent by model, task or key, dearest first.
+
+        A row: name, requests, failed ones, input and output tokens, nano-dollars, requests of unknown price.
+        """
+        return self._db.execute(_SUMMARY, (by,)).fetchall()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._db.close()
+
+
+def _to_columns(row: bytes) -> dict[str, Any]:
+    values: dict[str, Any] = orjson.loads(row)
+    values["attempts"] = orjson.dumps(values["attempts"]).decode()
+    return values
+
+
+def replay(directory: Path, store: Store) -> int:
+    """Moves what dead processes left in their journals to the store; the number of their rows."""
+    moved = 0
+    for path in journals(directory):
+        if orphaned(path):
+            rows = list(read_rows(path))
+            store.add(rows)
+            path.unlink(missing_ok=True)
+            moved += len(rows)
+    return moved
+
+
+def all_rows(directory: Path, database: Path) -> list[dict[str, Any]]:
+    """Every row of journals and store together, each once, oldest first; also beside a live gateway."""
+    # Journals first: a row leaves its journal only after it is in the store.
+    found = {
+        row["request_id"]: row for path in journals(directory) for row in map(orjson.loads, read_rows(path))
+    }
+    if database.exists():
+        with closing(Store(database)) as store:
+            found.update((row["request_id"], row) for row in store.rows())
+    return sorted(found.values(), key=lambda row: (row["at_ms"], row["request_id"]))
+
+
+class Writer(threading.Thread):
+    """The thread that moves a journal's rows to the store; the request path never waits for it."""
+
+    def __init__(self, journal: Journal, store: Store) -> None:
+        super().__init__(name="headrace-store", daemon=True)
+        self._journal = journal
+        self._store = store
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        wait, failing = _EVERY_SECONDS, False
+        while not self._stopping.wait(wait):
+            try:
+                self.flush()
+                wait, failing = _EVERY_SECONDS, False
+            except sqlite3.Error as error:
+                if not failing:
+                    _log.error("the store cannot be written: %s; rows wait in the journal", error)
+                wait, failing = _RETRY_SECONDS, True
+
+    def flush(self) -> None:
+        """Commits every pending row, in batches."""
+        pending = self._journal.pending
+        # By index: the other thread appends meanwhile, which an iterator would not survive.
+        while batch := [pending[index] for index in range(min(len(pending), _BATCH))]:
+            self._store.add(batch)
+            for _ in batch:
+                pending.popleft()
+
+    def stop(self) -> None:
+        """Ends the thread after a last flush; what the store refuses stays in the journal."""
+        self._stopping.set()
+        self.join()
+        try:
+            self.flush()
+        except sqlite3.Error as error:
+            _log.error(
+                "the store cannot be written: %s; %d rows stay in the journal",
+                error,
+                len(self._journal.pending),
+            )

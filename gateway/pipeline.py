@@ -1,0 +1,114 @@
+"""One request, start to finish: admit, read, classify, decide, send, relay, record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from gateway.admit import admit, wish
+from gateway.classify import classify
+from gateway.decide import decide
+from gateway.downstream import ClientGone, Downstream
+from gateway.errors import GatewayError, UpstreamError
+from gateway.exchange import Ask, Exchange, read_ask
+from gateway.record import Journal
+from gateway.refuse import INTERNAL, no_one_answered, refuse
+from gateway.relay import Answer, account, begun, relay
+from gateway.snapshot import Snapshot, Target
+from gateway.upstream import Upstream
+
+_log = logging.getLogger("headrace")
+
+
+async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downstream) -> None:
+    """Answers one chat completions request and leaves exactly one row of it, whatever becomes of it."""
+    exchange = Exchange()
+    try:
+        try:
+            exchange.caller = admit(now, down.headers)
+            wished = wish(down.headers)
+            ask = exchange.ask = read_ask(await _body(now, exchange, down))
+            route = now.route(*(ask.models or (ask.model,)))
+            exchange.route = route.name
+            exchange.label = classify(now.classifier, ask)
+            exchange.decision = decide(route, ask, exchange.label, wished)
+            down.gone(_leaver(exchange))
+            last = await relay(await _answer(upstream, exchange, ask), down, exchange)
+        except GatewayError as error:
+            last = await refuse(error, exchange, down)
+        journal.record(exchange)
+        await down.end(last)
+    except ClientGone:
+        exchange.gone = True
+    except asyncio.CancelledError:
+        if not exchange.gone:  # the server is stopping: this exchange ends here, and so does its task
+            raise
+        if exchange.attempts and exchange.usage_source == "none":
+            account(exchange, None, "")  # the provider had the prompt, and may bill it
+    except Exception:
+        _log.exception("request %s failed", exchange.id)
+        if exchange.status == 0:  # nothing has been sent yet
+            last = await refuse(
+                GatewayError(500, INTERNAL, type="api_error", code="internal"), exchange, down
+            )
+            await down.end(last)
+        raise
+    finally:
+        journal.record(exchange)
+
+
+async def _body(now: Snapshot, exchange: Exchange, down: Downstream) -> bytes:
+    started = time.monotonic_ns()
+    body = await down.body(now.config.server.max_body)
+    exchange.body_ns = time.monotonic_ns() - started
+    return body
+
+
+def _leaver(exchange: Exchange) -> Callable[[], None]:
+    task = asyncio.current_task()
+    assert task is not None
+
+    def leave() -> None:
+        exchange.gone = True
+        task.cancel()
+
+    return leave
+
+
+async def _answer(upstream: Upstream, exchange: Exchange, ask: Ask) -> Answer:
+    """The first answer of the decision's targets in their order; GatewayError where none gives one."""
+    failures: list[tuple[str, UpstreamError]] = []
+    unable: GatewayError | None = None
+    waiting = [candidate.target for candidate in exchange.decision.candidates]
+    while waiting:
+        target = waiting.pop(0)
+        try:
+            return await _attempt(upstream, exchange, ask, target)
+        except UpstreamError as failure:
+            failures.append((target.name, failure))
+            if not failure.retryable:
+                break
+            if (
+                failure.code == "unreachable"
+            ):  # then so are its other models: they wait until the rest had a turn
+                waiting.sort(key=lambda other: other.provider is target.provider)
+        except GatewayError as error:  # this wire cannot carry the ask; another may
+            unable = unable or error
+    raise no_one_answered(failures) if failures or unable is None else unable
+
+
+async def _attempt(upstream: Upstream, exchange: Exchange, ask: Ask, target: Target) -> Answer:
+    exchange.target = target
+    body, exchange.dropped = target.wire.encode(ask, target.provider, target.model.model)
+    sent = time.monotonic_ns()
+    failure: UpstreamError | None = None
+    try:
+        reply = await upstream.send(target, ask.stream, body)
+        return await begun(reply, target, ask)
+    except UpstreamError as error:
+        failure = error
+        raise
+    finally:
+        exchange.attempted(target.name, target.provider.name, time.monotonic_ns() - sent, failure)

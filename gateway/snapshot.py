@@ -1,0 +1,87 @@
+"""The immutable view of config, registry and providers that a request is served from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.brain import Classifier
+from gateway.config import Config, Secret, Strategy, Tier, Timeouts, did_you_mean
+from gateway.errors import GatewayError
+from gateway.providers import Provider, Wire
+from gateway.registry import Model, resolve, suggest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """One endpoint, credential and upstream model name."""
+
+    model: Model
+    provider: Provider
+    wire: Wire
+    url: str
+    stream_url: str
+    headers: dict[str, str]
+    timeouts: Timeouts
+    allow_private: bool
+
+    @property
+    def name(self) -> str:
+        """The registry id of the model, which is what clients and rows call the target."""
+        return self.model.id
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """A name that a client may ask for; without a strategy the targets are tried in the order given."""
+
+    name: str
+    targets: tuple[Target, ...]
+    fallbacks: tuple[Target, ...] = ()
+    strategy: Strategy | None = None
+    tier: Tier = "none"
+    # Rankings already worked out, by what they depend on; a new snapshot starts with none.
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """What the hot side reads; replaced whole, never changed."""
+
+    config: Config
+    registry: dict[str, Model]  # every model known, configured or not
+    targets: dict[str, Target]  # by model id, for configured providers only
+    routes: dict[str, Route]
+    classifier: Classifier
+    admin_secret: Secret
+    keys_required: bool
+
+    def route(self, *names: str) -> Route:
+        """The route of one name, or the targets of several as given; GatewayError 404 for an unknown one."""
+        if len(names) == 1:
+            return self.routes.get(names[0]) or Route(names[0], self._named(names[0]))
+        targets: dict[str, Target] = {}
+        for name in names:
+            route = self.routes.get(name)
+            for target in route.targets if route else self._named(name):
+                targets[target.name] = target
+        return Route(",".join(names), tuple(targets.values()))
+
+    def _named(self, name: str) -> tuple[Target, ...]:
+        models = resolve(self.registry, name)
+        targets = tuple(self.targets[model.id] for model in models if model.id in self.targets)
+        if not targets:
+            raise self._unknown(name, models)
+        return targets
+
+    def _unknown(self, name: str, models: list[Model]) -> GatewayError:
+        if models:
+            message = (
+                f"The model `{name}` is known, but its provider ({models[0].provider}) is not configured. "
+                "Configure it, or send `auto`."
+            )
+        else:
+            near = suggest(self.registry, name)
+            hint = f" Did you mean {', '.join(near)}?" if near else did_you_mean(name, list(self.routes))
+            message = f"The model `{name}` does not exist.{hint} GET /v1/models lists all; `auto` chooses."
+        return GatewayError(404, message, code="model_not_found", param="model")
