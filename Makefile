@@ -1,7 +1,7 @@
 .PHONY: demo up test check bench clean
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml setup.py $(wildcard fastpath/*.pyx)
+SOURCES := pyproject.toml setup.py $(wildcard fastpath/*.pyx fastpath/*.pxi)
 
 demo: .venv/run.stamp  ## the main job without any key; ARGS=--once ends after the report
 	$(BIN)/headrace demo $(ARGS)

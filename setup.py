@@ -1,6 +1,7 @@
 """Builds the compiled half of fastpath; where no C compiler is found, the install goes on without."""
 
 import sys
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -36,7 +37,8 @@ class OptionalBuild(build_ext):
 extensions = cythonize(
     [Extension(name, [name.replace(".", "/") + ".pyx"]) for name in EXTENSIONS], language_level=3
 )
-for extension in extensions:
-    extension.optional = True  # cythonize does not carry it over
+for extension in extensions:  # cythonize carries neither over
+    extension.optional = True
+    extension.depends = sorted(glob("fastpath/*.px[di]") + glob("fastpath/*.pyx"))
 
 setup(ext_modules=extensions, cmdclass={"build_ext": OptionalBuild})

@@ -12,8 +12,8 @@ Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# A body over the limit is still read, though not kept, up to so many limits: a client that is cut off while it
-# sends sees a reset connection instead of the answer.
+# A body over the limit is still read, though not kept, up to so many limits: a client that is cut off while
+# it sends sees a reset connection instead of the answer.
 _DRAINED = 2
 
 

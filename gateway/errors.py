@@ -51,6 +51,7 @@ _KIND_BY_CODE = {
     "content_filter": CONTENT,
     "content_policy_violation": CONTENT,
     "context_length_exceeded": CLIENT,
+    "tool_use_failed": TRANSIENT,  # Groq's 400 for a tool call that its model wrote badly
 }
 
 

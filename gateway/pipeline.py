@@ -93,7 +93,7 @@ async def _answer(upstream: Upstream, exchange: Exchange, ask: Ask) -> Answer:
             if (
                 failure.code == "unreachable"
             ):  # then so are its other models: they wait until the rest had a turn
-                waiting.sort(key=lambda other: other.provider is target.provider)
+                waiting.sort(key=lambda other: other.provider.name == target.provider.name)
         except GatewayError as error:  # this wire cannot carry the ask; another may
             unable = unable or error
     raise no_one_answered(failures) if failures or unable is None else unable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -49,7 +50,7 @@ def up(config: Config, where: str, data: Path) -> None:
         # uvicorn drains on these, then raises them again: an orderly end is no failure.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        _Server(_options(config, app)).run()
+        _run(_Server(_options(config, app)))
         return
     os.environ[DATA_VARIABLE] = str(data)
     if where != "environment":
@@ -58,6 +59,7 @@ def up(config: Config, where: str, data: Path) -> None:
         os.environ[f"HEADRACE_SERVER__{key.upper()}"] = str(getattr(config.server, key))
     options = _options(config, "gateway.serving:worker")
     socket = options.bind_socket()
+    socket.listen(options.backlog)  # clients queue here until the workers are up
     log.info("headrace %s listens on %s", __version__, address(*socket.getsockname()[:2]))
     Multiprocess(options, [socket]).run()
 
@@ -79,6 +81,15 @@ def _options(config: Config, app: Gateway | str) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )
+
+
+def _run(server: uvicorn.Server) -> None:
+    try:
+        server.run()
+    except SystemExit:  # uvicorn's, with a code of its own, when it cannot bind
+        sys.exit(1)
+    if not server.started:
+        sys.exit(1)
 
 
 class _Server(uvicorn.Server):

@@ -18,9 +18,7 @@ MAX_DEPTH = 128
 
 _PARTS = {"image_url": IMAGE, "input_audio": AUDIO, "file": FILE}
 _SPACE = re.compile(rb"[ \t\n\r]*+")
-_STRING = re.compile(
-    rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-)
+_STRING = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _WORD = re.compile(rb"true|false|null")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 MAX_EVENT = 1 << 20
 
-_LINE = re.compile(rb"([^\r\n]*+)(\r\n|\r|\n)")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[{}\[\]]', re.DOTALL)
 _STRING = re.compile(rb'"((?:[^"\\]|\\.)++)"', re.DOTALL)
 # Inside a JSON string a quote has a backslash before it, so this finds keys and nothing else.
@@ -34,13 +34,13 @@ class _Lines:
             self._after_cr = False
             yield b"", b""
         end = 0
-        for found in _LINE.finditer(data):
-            line, end = b"".join([*self.tail, found[1]]), found.end()
-            self._count(len(found[1]))
+        for found in _LINE_END.finditer(data):
+            self._count(found.start() - end)
+            line, end = b"".join([*self.tail, data[end : found.start()]]), found.end()
             if not line:
                 self._event_size = 0
             self.tail = []
-            yield line, found[2]
+            yield line, found[0]
         if end < len(data):
             self._count(len(data) - end)
             self.tail.append(data[end:])
@@ -57,10 +57,11 @@ class _Fields:
     """The fields of events, line by line."""
 
     def __init__(self) -> None:
-        self._first = True
         self.clear()
+        self._first = True
 
     def clear(self) -> None:
+        self._first = False
         self.name = b""
         self.data: list[bytes] = []
 
@@ -192,20 +193,18 @@ class OpenAIScanner:
             return False
         has_usage = has_choices = has_error = False
         for found in _KEY.finditer(data):
-            depth, outer = _depth(data, found.start())
-            value = found.end()
-            null = data.startswith(b"null", value)
+            at, value = found.span()
             match found[1]:
                 case b"finish_reason":
                     if text := _STRING.match(data, value):
                         self.finish = text[1].decode("utf-8", "replace")
-                case b"usage":
-                    nested = depth == 2 and outer == b"x_groq"
-                    has_usage |= data.startswith(b"{", value) and (depth == 1 or nested)
+                case b"usage" if data.startswith(b"{", value):
+                    depth, outer = _depth(data, at)
+                    has_usage |= depth == 1 or (depth == 2 and outer == b"x_groq")
                 case b"choices":
                     has_choices |= not _NO_CHOICES.match(data, value)
-                case b"error":
-                    has_error |= depth == 1 and not null
+                case b"error" if not data.startswith(b"null", value):
+                    has_error |= _depth(data, at)[0] == 1
         if has_usage:
             self.usage = data
         if has_error:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import get_args
 from urllib.parse import urlsplit
 
+import msgspec
+
 from gateway.brain import Classifier
 from gateway.config import Config, ProviderConfig, RouteConfig, Secret, Strategy, did_you_mean
 from gateway.errors import ConfigError, GatewayError
@@ -111,6 +113,8 @@ def _is_private_host(host: str) -> bool:
 
 def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str) -> Target:
     wire = WIRES[provider.wire]
+    if model.temperature is False:  # such models answer 400 to any sampling parameter
+        provider = msgspec.structs.replace(provider, drop=(*provider.drop, "temperature", "top_p"))
     return Target(
         model=model,
         provider=provider,

@@ -120,6 +120,8 @@ class AnthropicStream(TranslatedStream):
         if event.type == "content_block_stop":
             return self._stop(event.index)
         if event.type == "message_start" and event.message is not None:
+            if self.started:  # what was passed on of the first message cannot be taken back
+                raise ValueError("a second message begins inside the first")
             self._chunks.name(event.message.id, event.message.model)
             self._count(event.message.usage)
         elif event.type == "message_delta":

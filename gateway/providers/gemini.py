@@ -25,7 +25,7 @@ _MOST_STOPS = 5
 # Google's stand-in for the signature of a call that Gemini did not make, or that the client lost:
 # "skip_thought_signature_validator" in base64.
 # https://ai.google.dev/gemini-api/docs/thought-signatures
-_NO_SIGNATURE = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+NO_SIGNATURE = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 _NUMBERS = {
     "temperature": "temperature",
@@ -120,7 +120,7 @@ def _parts(turn: Turn, names: dict[str, str]) -> list[dict[str, Any]]:
     # Of parallel calls only the first is signed.
     signed = any(call.signature for call in turn.calls)
     for index, call in enumerate(turn.calls):
-        parts.append(_call(call, call.signature or ("" if signed or index else _NO_SIGNATURE)))
+        parts.append(_call(call, call.signature or ("" if signed or index else NO_SIGNATURE)))
     return parts
 
 

@@ -119,6 +119,8 @@ def _part(part: Any, where: str) -> Text | Media:
     if kind in ("text", "refusal"):
         cache = part.get("cache_control")
         return Text(_string(part, kind, where), cache if isinstance(cache, dict) else None)
+    if kind == "thinking":  # Mistral's, played back: another model has no use for it
+        return Text("")
     if kind == "image_url":
         return _picture(_string(_object(part.get(kind), f"{where}.{kind}"), "url", f"{where}.{kind}"), where)
     if kind == "input_audio":

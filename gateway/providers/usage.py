@@ -35,9 +35,10 @@ def read_usage(usage: Any) -> Usage | None:
     prompt = count(usage.get("prompt_tokens"))
     output = count(usage.get("completion_tokens"))
     reasoning = count(completion_details.get("reasoning_tokens"))
-    # xAI counts reasoning beside completion_tokens, others inside: the total tells them apart.
-    if reasoning and count(usage.get("total_tokens")) == prompt + output + reasoning:
-        output += reasoning
+    # xAI and Gemini's own OpenAI layer leave reasoning out of completion_tokens, and Gemini does not
+    # even name it: what the total has beyond the two was thought, and is billed as output.
+    beside = max(count(usage.get("total_tokens")) - prompt - output, 0)
+    output, reasoning = output + beside, max(reasoning, beside)
     return bounded(
         prompt, cached, count(prompt_details.get("cache_write_tokens")), output=output, reasoning=reasoning
     )

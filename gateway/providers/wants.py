@@ -114,7 +114,7 @@ class Wants:
     def _tool(self, tool: Any, where: str) -> Tool:
         if not isinstance(tool, dict):
             refuse(where, "must be an object")
-        if tool.get("type") != "function":
+        if tool.get("type", "function") != "function":
             refuse(f"{where}.type", "must be function: this provider has no other tools in this shape")
         function = tool.get("function")
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):

@@ -197,6 +197,17 @@ def test_unknown_parameters_pass_to_an_openai_target(client: openai.OpenAI, simu
     assert simulator.requests("openai")[-1]["body"]["a_brand_new_parameter"] == {"x": [1, 2.5]}
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-6-luna", "anthropic/claude-haiku-5-5"])
+def test_a_model_without_sampling_is_spared_it(
+    client: openai.OpenAI, simulator: Simulator, model: str
+) -> None:
+    reply = client.chat.completions.with_raw_response.create(
+        model=model, messages=ask("Hi"), temperature=0.3, top_p=0.9
+    )
+    assert not {"temperature", "top_p"} & simulator.requests(model.partition("/")[0])[-1]["body"].keys()
+    assert reply.headers["x-headrace-dropped"] == "temperature, top_p"
+
+
 def test_keys_go_to_their_own_provider_only_and_nowhere_else(
     client: openai.OpenAI, simulator: Simulator
 ) -> None:

@@ -15,7 +15,11 @@ from gateway.providers.failures import in_band
         ({"type": "error", "error": {"type": "overloaded_error", "message": "m"}}, "m", "overloaded_error"),
         ({"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}}, "m", "UNAVAILABLE"),  # Gemini
         ([{"error": {"code": 503, "message": "m", "status": "UNAVAILABLE"}}], "m", "UNAVAILABLE"),
-        ({"error": {"code": 429, "message": "m", "metadata": {"raw": "busy"}}}, "m: busy", "429"),  # OpenRouter
+        (
+            {"error": {"code": 429, "message": "m", "metadata": {"raw": "busy"}}},
+            "m: busy",
+            "429",
+        ),  # OpenRouter
         ({"object": "error", "message": "m", "type": "t", "code": "3230"}, "m", "3230"),  # Mistral
         ({"detail": [{"loc": ["body"], "msg": "x"}]}, '[{"loc":["body"],"msg":"x"}]', None),  # FastAPI
         ({"detail": "m"}, "m", None),

@@ -32,13 +32,23 @@ def test_a_request_can_be_encoded_again_for_another_provider() -> None:
     [
         ("openai", {"max_tokens": 7}, {"max_completion_tokens": 7}, ()),
         ("openai", {"max_completion_tokens": 7}, {"max_completion_tokens": 7}, ()),
-        ("openai", {"max_tokens": 7, "max_completion_tokens": 8}, {"max_completion_tokens": 8}, ("max_tokens",)),
+        (
+            "openai",
+            {"max_tokens": 7, "max_completion_tokens": 8},
+            {"max_completion_tokens": 8},
+            ("max_tokens",),
+        ),
         ("deepseek", {"max_completion_tokens": 7}, {"max_tokens": 7}, ()),
         ("groq", {"logprobs": True, "top_logprobs": 2, "n": 2}, {}, ("logprobs", "top_logprobs", "n")),
         ("groq", {"logprobs": None, "n": 1}, {}, ()),
         ("mistral", {"seed": 3, "user": "u"}, {"random_seed": 3}, ("user",)),
         ("xai", {"stop": ["a"], "temperature": 0.1}, {"temperature": 0.1}, ("stop",)),
-        ("openrouter", {"models": ["a", "b"], "provider": {"sort": "price"}}, {"provider": {"sort": "price"}}, ()),
+        (
+            "openrouter",
+            {"models": ["a", "b"], "provider": {"sort": "price"}},
+            {"provider": {"sort": "price"}},
+            (),
+        ),
     ],
 )
 def test_what_a_vendor_refuses_is_dropped_or_renamed(
@@ -74,10 +84,10 @@ def test_headers_and_url() -> None:
 
 
 def test_a_reply_is_passed_on_as_it_is() -> None:
-    data = b'{ "choices": [{"finish_reason":"eos","x":1}], "usage": {"prompt_tokens": 3, "completion_tokens": 2} }'
+    data = b'{ "choices": [{"finish_reason":"eos","x":1}], "usage": {"prompt_tokens": 3} }'
     reply = WIRE.reply(data, ask(), "m")
     assert reply.body is data
-    assert reply.usage == Usage(input=3, output=2)
+    assert reply.usage == Usage(input=3)
     assert reply.finish == "eos"
 
 
@@ -146,7 +156,7 @@ def test_a_stream_that_ends_without_done_is_whole_if_it_has_a_finish_reason() ->
     [
         (b'event: error\ndata: {"error": {"message": "no", "status_code": 400}}\n\n', 400),
         (b'data: {"error": {"message": "busy", "type": "overloaded_error"}}\n\n', 529),
-        (b"data: " + b"x" * (1024 * 1024 + 100), 502),
+        (b"data: %b\n" % (b"x" * 1000) * 1100, 502),
     ],
 )
 def test_an_error_ends_a_stream_and_is_not_passed_on(bad: bytes, status: int) -> None:

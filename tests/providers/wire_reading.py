@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from openai.types.chat import ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.exchange import Ask, read_ask
-from gateway.providers import PROVIDERS, WIRES, Stream
+from gateway.providers import PROVIDERS, WIRES, Reply, Stream
 
 USER = [{"role": "user", "content": "Hi"}]
 
@@ -18,10 +18,10 @@ def ask(**fields: Any) -> Ask:
     return read_ask(orjson.dumps({"model": "auto", "messages": USER, **fields}))
 
 
-def encoded(provider: str, model: str = "m-1", **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+def encoded(provider: str, /, **fields: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The upstream body for such an ask, and the names of what was dropped."""
     row = PROVIDERS[provider]
-    body, dropped = WIRES[row.wire].encode(ask(**fields), row, model)
+    body, dropped = WIRES[row.wire].encode(ask(**fields), row, "m-1")
     return orjson.loads(body), dropped
 
 
@@ -73,3 +73,18 @@ def _add(said: dict[str, Any], choice: dict[str, Any]) -> None:
             calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
     if choice["finish_reason"] is not None:
         said["finish_reason"] = choice["finish_reason"]
+
+
+def reply(wire: str, body: object) -> tuple[Reply, dict[str, Any]]:
+    """What `wire` makes of a plain reply, and its body, valid by OpenAI's own types."""
+    got = WIRES[wire].reply(orjson.dumps(body), ask(), "m-1")
+    parsed = orjson.loads(got.body)
+    ChatCompletion.model_validate(parsed, strict=True)
+    return got, parsed
+
+
+def streamed(wire: str, *events: object, **fields: Any) -> tuple[Stream, bytes]:
+    """A stream of these events, read to its end, and all that came out."""
+    stream = WIRES[wire].stream(ask(stream=True, **fields), "m-1")
+    data = b"".join(b"data: " + orjson.dumps(event) + b"\r\n\r\n" for event in events)
+    return stream, play(stream, data)

@@ -29,7 +29,20 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.__main__",),
 )
 HOT_FORBIDDEN = ("starlette", "sqlite3", "json", "uuid", "datetime", "yaml", "click", "uvicorn")
-HOT = ["pipeline", "admit", "classify", "decide", "downstream", "exchange", "money", "record", "refuse", "relay", "upstream", "snapshot"]
+HOT = [
+    "pipeline",
+    "admit",
+    "classify",
+    "decide",
+    "downstream",
+    "exchange",
+    "money",
+    "record",
+    "refuse",
+    "relay",
+    "upstream",
+    "snapshot",
+]
 
 
 def layer_of(module: str) -> int:
