@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from gateway.snapshot import Snapshot
 from gateway.upstream import Upstream
 
 _log = logging.getLogger("headrace")
+_GARBAGE_OBJECTS = 20_000  # young objects before a collection; a request makes about a hundred
 _HOT = frozenset({("POST", "/v1/chat/completions"), ("POST", "/chat/completions")})
 
 
@@ -62,6 +64,10 @@ class Gateway:
         self._writer = Writer(self._journal, self._store)
         self._writer.start()
         self._upstream = Upstream()
+        # What stands now stands for ever: the collector need not walk registry, model and modules again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_OBJECTS)
         _log.info(
             "fastpath is %s, matcher is %s; %d models of %d providers",
             "compiled" if fastpath.COMPILED else "pure Python",

@@ -31,6 +31,17 @@ from gateway.table import print_table
 
 # What the simulator stands in for; every one of their models in the registry takes part.
 _PROVIDERS = ("openai", "anthropic", "gemini", "deepseek", "mistral", "xai", "groq", "moonshot")
+_SHORT = {
+    "code_generation": "code",
+    "math": "math",
+    "complex_reasoning": "reasoning",
+    "simple_qa": "qa",
+    "summarization": "summary",
+    "translation": "translation",
+    "data_extraction": "extraction",
+    "creative_writing": "writing",
+    "general": "general",
+}
 _AT_ONCE = 4
 _STREAM_EVERY = 4
 _LATENCY_MS = 20
@@ -161,7 +172,7 @@ def _print_tasks(done: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
         (kind, *(str(count[task] or "") for task in TASKS), str(count.total()))
         for kind, count in sorted(counts.items())
     ]
-    print_table(("prompts of kind", *(task.replace("_", " ") for task in TASKS), "all"), table, left=(0,))
+    print_table(("prompts of kind", *(_SHORT[task] for task in TASKS), "all"), table, left=(0,))
     click.echo(f"Task as labelled by hand: {right / len(done):.0%} (none of them was in the training)\n")
 
 
