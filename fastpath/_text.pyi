@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-def features(text: bytes, bits: int, section: int = 0) -> list[int]: ...
+def features(text: bytes, bits: int) -> list[list[int]]: ...
 
 class LinearModel:
     labels: tuple[str, ...]

@@ -52,6 +52,7 @@ cdef int _open(Reader *reader, int bits) except -1:
     reader.seen = <uint8_t *>PyMem_Malloc(((<size_t>1 << bits) >> 3) + 1)
     if reader.ids == NULL or reader.seen == NULL:
         raise MemoryError()
+    memset(reader.seen, 0, ((<size_t>1 << bits) >> 3) + 1)
     return 0
 
 
@@ -76,14 +77,15 @@ cdef inline uint32_t _begin(int kind, int section) noexcept nogil:
     return (<uint32_t>0x811C9DC5 ^ <uint32_t>((kind + 4 * section) & 0xFF)) * PRIME
 
 
-cdef inline Py_ssize_t _add(Reader *reader, Py_ssize_t count, uint32_t state) noexcept nogil:
-    cdef uint32_t row = (state * <uint32_t>0x9E3779B1) >> (32 - reader.bits)
-    cdef uint8_t *cell = reader.seen + (row >> 3)
-    cdef uint8_t bit = <uint8_t>(1 << (row & 7))
-    reader.ids[count] = row
-    count += (cell[0] & bit) == 0
-    cell[0] |= bit
-    return count
+cdef inline Py_ssize_t _add(
+    uint32_t *ids, uint8_t *seen, int shift, Py_ssize_t count, uint32_t state
+) noexcept nogil:
+    cdef uint32_t row = (state * <uint32_t>0x9E3779B1) >> shift
+    cdef uint32_t cell = seen[row >> 3]
+    cdef uint32_t bit = 1 << (row & 7)
+    seen[row >> 3] = <uint8_t>(cell | bit)
+    ids[count] = row
+    return count + ((cell & bit) == 0)
 
 
 cdef Py_ssize_t _normalise(const uint8_t *source, Py_ssize_t size, uint8_t *target) noexcept nogil:
@@ -104,22 +106,27 @@ cdef Py_ssize_t _normalise(const uint8_t *source, Py_ssize_t size, uint8_t *targ
     return length
 
 
-cdef Py_ssize_t _words(Reader *reader, Py_ssize_t length, int section, Py_ssize_t count) noexcept nogil:
+cdef Py_ssize_t _words(Reader *reader, Py_ssize_t length, int section) noexcept nogil:
+    # Locals, because a store through a byte pointer makes the compiler read the reader's fields again.
+    cdef uint8_t *text = reader.text
+    cdef uint32_t *ids = reader.ids
+    cdef uint8_t *seen = reader.seen
+    cdef int shift = 32 - reader.bits
     cdef uint32_t begin = _begin(WORD, section), begin_pair = _begin(PAIR, section)
     cdef uint32_t word = begin, pair = begin_pair, next_pair = begin_pair
     cdef bint first = True
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, count = 0
     cdef uint8_t byte
     for i in range(1, length):
-        byte = reader.text[i]
+        byte = text[i]
         if byte != MARK:
             word = (word ^ byte) * PRIME
             pair = (pair ^ byte) * PRIME
             next_pair = (next_pair ^ byte) * PRIME
             continue
-        count = _add(reader, count, word)
+        count = _add(ids, seen, shift, count, word)
         if not first:
-            count = _add(reader, count, pair)
+            count = _add(ids, seen, shift, count, pair)
         first = False
         pair = (next_pair ^ <uint8_t>MARK) * PRIME
         next_pair = begin_pair
@@ -127,11 +134,14 @@ cdef Py_ssize_t _words(Reader *reader, Py_ssize_t length, int section, Py_ssize_
     return count
 
 
-cdef Py_ssize_t _runs(Reader *reader, Py_ssize_t length, int section, Py_ssize_t count) noexcept nogil:
+cdef Py_ssize_t _runs(Reader *reader, Py_ssize_t length, int section) noexcept nogil:
     cdef uint32_t begin = _begin(CHARACTERS, section), state
-    cdef Py_ssize_t start, at
+    cdef Py_ssize_t start, at, count = 0
     cdef int size, shortest, longest
     cdef uint8_t *text = reader.text
+    cdef uint32_t *ids = reader.ids
+    cdef uint8_t *seen = reader.seen
+    cdef int shift = 32 - reader.bits
     cdef uint8_t byte
     for start in range(length - 1):
         byte = text[start]
@@ -153,35 +163,49 @@ cdef Py_ssize_t _runs(Reader *reader, Py_ssize_t length, int section, Py_ssize_t
                 at += 1
             size += 1
             if size >= shortest:
-                count = _add(reader, count, state)
+                count = _add(ids, seen, shift, count, state)
             if text[at - 1] == MARK and size > 1:
                 break
     return count
 
 
-cdef Py_ssize_t _collect(Reader *reader, const uint8_t *source, Py_ssize_t size, int section) except -1:
-    cdef Py_ssize_t length, count
+cdef Py_ssize_t _lay_out(Reader *reader, const uint8_t *source, Py_ssize_t size) except -1:
+    cdef Py_ssize_t length
     _reserve(reader, size + 3)
     length = _normalise(source, size, reader.text)
     reader.text[length] = 0   # ends the last run's look ahead
-    if length < 2:
-        return 0
-    memset(reader.seen, 0, ((<size_t>1 << reader.bits) >> 3) + 1)
-    count = _words(reader, length, section, 0)
-    return _runs(reader, length, section, count)
+    return length
 
 
-def features(bytes text not None, int bits, int section=0):
-    """Sorted unique ids of one section's words, neighbours and characters, in [0, 2**bits)."""
+cdef void _forget(Reader *reader, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        reader.seen[reader.ids[i] >> 3] = 0
+
+
+cdef list _listed(Reader *reader, Py_ssize_t count):
+    found = sorted([reader.ids[i] for i in range(count)])
+    _forget(reader, count)
+    return found
+
+
+def features(bytes text not None, int bits):
+    """Ids in [0, 2**bits) of each section's words, then of its characters: each sorted and unique."""
     cdef Reader reader
-    cdef Py_ssize_t count
+    cdef Py_ssize_t length
+    cdef int section
+    cdef bytes part
     if not 1 <= bits <= MAX_BITS:
         raise ValueError(f"bits must be from 1 to {MAX_BITS}, not {bits}")
     memset(&reader, 0, sizeof(Reader))
+    blocks = []
     try:
         _open(&reader, bits)
-        count = _collect(&reader, <const uint8_t *>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), section)
-        return sorted([reader.ids[i] for i in range(count)])
+        for section, part in enumerate(text.split(bytes((SECTION,)))):
+            length = _lay_out(&reader, <const uint8_t *>PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+            blocks.append(_listed(&reader, _words(&reader, length, section)))
+            blocks.append(_listed(&reader, _runs(&reader, length, section)))
+        return blocks
     finally:
         _close(&reader)
 
@@ -258,15 +282,21 @@ cdef class LinearModel:
         for column in range(self.columns):
             values[column] += self.scales[column] * sums[column] * norm
 
+    cdef void _weigh_block(self, Py_ssize_t count, double *values) noexcept:
+        self._weigh(count, values)
+        _forget(&self.reader, count)
+
     cdef int _weigh_text(self, bytes text, double *values) except -1:
         cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(text)
-        cdef Py_ssize_t at = 0, end = 0, size = PyBytes_GET_SIZE(text)
+        cdef Py_ssize_t at = 0, end, length, size = PyBytes_GET_SIZE(text)
         cdef int section = 0
         while at <= size:
             end = at
             while end < size and source[end] != SECTION:
                 end += 1
-            self._weigh(_collect(&self.reader, source + at, end - at, section), values)
+            length = _lay_out(&self.reader, source + at, end - at)
+            self._weigh_block(_words(&self.reader, length, section), values)
+            self._weigh_block(_runs(&self.reader, length, section), values)
             section += 1
             at = end + 1
         return 0
@@ -285,7 +315,7 @@ cdef class LinearModel:
         return 0
 
     def score(self, bytes text not None, extra):
-        """Probabilities in the order of labels, and difficulty in 0..1, of a text of sections and its extra rows."""
+        """Probabilities in the order of labels, and difficulty in 0..1; `extra` are rows after the hashed."""
         cdef double values[COLUMNS]
         cdef double highest, total = 0.0, difficulty
         cdef int column, labels = self.columns - 1

@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
-
-try:
-    if os.environ.get("HEADRACE_PURE") == "1":
-        raise ImportError
-    import hyperscan
-except ImportError:
-    hyperscan = None
 
 __all__ = ["ENGINE", "Matcher"]
 
-ENGINE = "re" if hyperscan is None else "hyperscan"
+_NOT_LINEAR = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:[=!(]|<[=!]|P=)|\\[1-9])")
+
+
+def _library() -> Any:
+    try:
+        return import_module("hyperscan")
+    except ImportError:
+        return None
+
+
+hyperscan = _library()
+ENGINE = "re" if hyperscan is None or os.environ.get("HEADRACE_PURE") == "1" else "hyperscan"
 
 
 class Matcher:
     """Patterns compiled together, caseless and multiline, over bytes; for one thread at a time.
 
-    A pattern's id is its index. What `re` and Hyperscan both take is allowed (so no look-around and no back
-    references), and it must not match the empty text; ValueError names the pattern that breaks this.
+    A pattern's id is its index. ValueError names the pattern that is no pattern, that looks around or back
+    (which is not linear in the text's length), or that matches the empty text.
     """
 
     def __init__(self, patterns: Sequence[str], engine: str = ENGINE) -> None:
@@ -51,6 +56,8 @@ def _compiled(number: int, pattern: str) -> re.Pattern[bytes]:
         compiled = re.compile(pattern.encode(), re.IGNORECASE | re.MULTILINE)
     except re.error as error:
         raise ValueError(f"pattern {number} {pattern!r}: {error}") from error
+    if _NOT_LINEAR.search(pattern):
+        raise ValueError(f"pattern {number} {pattern!r}: look-around and back references are not supported")
     if compiled.search(b""):
         raise ValueError(f"pattern {number} {pattern!r} matches the empty text, so it would always match")
     return compiled

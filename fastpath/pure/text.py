@@ -1,16 +1,17 @@
 """Hashed text features and the linear model over them: the plain twin, which is the specification.
 
-A text is bytes, UTF-8 by intent; nothing here decodes it, so any bytes will do. It is one or more *sections* with SECTION
-between them (the ask itself, its first line, what came before ...): each is hashed into its own ids and weighs the same,
-however long it is.
+A text is bytes, UTF-8 by intent; nothing here decodes it, so any bytes will do. It is one or more
+*sections* with SECTION between them: the ask itself, its first line, what came before. Each gives two
+blocks of ids, and every block weighs the same, however long it is.
 
-Bytes are lowered where ASCII. A word is a run of [0-9A-Za-z] and bytes >= 0x80; between words, at the start and at the end
-stands one MARK. The features of a section are
-  words       each word, and each two neighbours with a MARK between them
-  characters  runs of 3 to 5 characters within MARK word MARK, or of 1 to 3 where the first that is no MARK takes three
-              bytes or more in UTF-8 (CJK, Indic, Thai): there a character says about as much as a syllable
-A feature's id is FNV-1a (32 bit) over its bytes, begun with KIND + 4 * section in place of the usual basis's low byte, then
-multiplied by 0x9E3779B1; its top `bits` bits are the id.
+Bytes are lowered where ASCII. A word is a run of [0-9A-Za-z] and bytes >= 0x80; between words, at the
+start and at the end stands one MARK. The blocks of a section are
+  words       each word (kind 1), and each two neighbours with a MARK between them (kind 2)
+  characters  runs of 3 to 5 characters within MARK word MARK (kind 0), or of 1 to 3 where the first that
+              is no MARK takes three bytes or more in UTF-8: in CJK, Indic and Thai one says as much as a
+              syllable does
+The id of a feature is FNV-1a (32 bit) over the byte kind + 4 * section (its low eight bits) and then
+the feature's own bytes, times 0x9E3779B1; the top `bits` bits of that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import math
 import re
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 __all__ = ["SECTION", "LinearModel", "ModelFile", "features", "pack", "unpack"]
@@ -48,21 +50,29 @@ def _begin(kind: int, section: int) -> int:
     return _fnv(0x811C9DC5, bytes(((kind + 4 * section) & 0xFF,)))
 
 
-def features(text: bytes, bits: int, section: int = 0) -> list[int]:
-    """Sorted unique ids of one section's words, neighbours and characters, in [0, 2**bits)."""
+def features(text: bytes, bits: int) -> list[list[int]]:
+    """Ids in [0, 2**bits) of each section's words, then of its characters: each sorted and unique."""
     if not 1 <= bits <= MAX_BITS:
         raise ValueError(f"bits must be from 1 to {MAX_BITS}, not {bits}")
-    found: set[int] = set()
-    word_state, pair_state, run_state = (_begin(kind, section) for kind in (WORD, PAIR, CHARACTERS))
-    before = b""
-    for word in _WORDS.findall(text.lower()):
-        found.add(_fnv(word_state, word))
-        if before:
-            found.add(_fnv(pair_state, before + b"\x01" + word))
-        before = word
-        found.update(_runs(run_state, word))
     shift = 32 - bits
-    return sorted({(state * 0x9E3779B1 & 0xFFFFFFFF) >> shift for state in found})
+    blocks = []
+    for section, part in enumerate(text.split(bytes((SECTION,)))):
+        words = _WORDS.findall(part.lower())
+        for states in (_words(words, section), _characters(words, section)):
+            blocks.append(sorted({(state * 0x9E3779B1 & 0xFFFFFFFF) >> shift for state in states}))
+    return blocks
+
+
+def _words(words: list[bytes], section: int) -> set[int]:
+    word, pair = _begin(WORD, section), _begin(PAIR, section)
+    found = {_fnv(word, one) for one in words}
+    found.update(_fnv(pair, one + b"\x01" + other) for one, other in pairwise(words))
+    return found
+
+
+def _characters(words: list[bytes], section: int) -> set[int]:
+    begin = _begin(CHARACTERS, section)
+    return set().union(*(_runs(begin, word) for word in set(words)))
 
 
 def _runs(begin: int, word: bytes) -> set[int]:
@@ -132,11 +142,9 @@ class LinearModel:
         self._columns = [weights[column :: len(self._scales)] for column in range(len(self._scales))]
 
     def score(self, text: bytes, extra: Sequence[int]) -> tuple[list[float], float]:
-        """Probabilities in the order of labels, and difficulty in 0..1, of a text of sections and its extra rows."""
+        """Probabilities in the order of labels, and difficulty in 0..1; `extra` are rows after the hashed."""
         table = 1 << self._bits
-        blocks = [
-            features(part, self._bits, section) for section, part in enumerate(text.split(bytes((SECTION,))))
-        ]
+        blocks = features(text, self._bits)
         blocks.append([table + row for row in sorted(set(extra))])
         if extra and not (blocks[-1][0] >= table and blocks[-1][-1] < table + self._extras):
             raise ValueError(f"extra rows must be from 0 to {self._extras - 1}")

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from fastpath import LinearModel, Matcher
-from gateway.brain import features
+from gateway.brain.features import BEFORE, SYSTEM, body, extra, window
 from gateway.brain.patterns import PATTERNS
 
 __all__ = ["Classifier", "Label"]
@@ -50,9 +50,9 @@ def inputs(
     matcher: Matcher, text: bytes, *, before: bytes, system: bytes, turns: int, tools: bool, images: bool
 ) -> tuple[bytes, list[int]]:
     """What the model scores for an ask: its sections and its extra rows. Training goes through here too."""
-    text, before, system = features.body(text), before[-2 * features.BEFORE :], system[: features.SYSTEM]
+    text, before, system = body(text), before[: 2 * BEFORE], system[:SYSTEM]
     around = matcher.match(before + b"\n" + system) if before or system else []
-    rows = features.extra(
+    rows = extra(
         text,
         matcher.match(text),
         around,
@@ -62,4 +62,4 @@ def inputs(
         before=before,
         system=system,
     )
-    return features.window(text, before, system), rows
+    return window(text, before, system), rows

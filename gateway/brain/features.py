@@ -1,4 +1,4 @@
-"""What the brain reads of a request: the ask out of its envelope, its windows, and the structure around it."""
+"""What the brain reads of a request: the ask out of its envelope, its windows, and its structure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway.brain.patterns import PATTERNS
 
 # Bytes. Of a longer ask its two ends are read; the question stands at one of them.
-HEAD = TAIL = 4096
+HEAD = TAIL = 2048
 LINE = 160  # of the first and of the last line
 BEFORE = 400  # of each message that a short ask may refer to
 SYSTEM = 600
@@ -19,6 +19,7 @@ _SECTION = b"\x1e"
 _WRAPPED = (b"user_query", b"user_request", b"task", b"question", b"feedback", b"query", b"request")
 _AROUND = (
     b"system-reminder",
+    b"system_reminder",
     b"environment_context",
     b"environment_details",
     b"env",
@@ -47,7 +48,7 @@ _TAG = re.compile(rb"<(/?)(" + b"|".join(map(re.escape, _AROUND + _WRAPPED)) + r
 
 
 class Reading(NamedTuple):
-    """One request as the brain sees it: what is asked last, what it may refer to, and the instructions above it."""
+    """A request as the brain sees it: what is asked last, what that may refer to, the instructions above."""
 
     text: bytes
     before: bytes
@@ -56,7 +57,7 @@ class Reading(NamedTuple):
 
 
 def read(roles: Sequence[str | None], content: Callable[[int], bytes]) -> Reading:
-    """The reading of a conversation; `content(i)` gives message i's text and is called for four messages at most."""
+    """The reading of a conversation; `content(i)`, message i's text, is called four times at most."""
     users = [number for number, role in enumerate(roles) if role == "user"]
     last = users[-1] if users else len(roles) - 1
     if last < 0:
@@ -71,12 +72,11 @@ def read(roles: Sequence[str | None], content: Callable[[int], bytes]) -> Readin
 
 
 def peel(text: bytes) -> bytes:
-    """`text` without the blocks that agents put around an ask, or only what they wrapped as the ask."""
+    """`text` without the blocks that agents put around an ask; all of it where that leaves nothing."""
     if b"<" not in text:
         return text
     text = _ends(text, PEEL, PEEL)
     kept: list[bytes] = []
-    wrapped: list[bytes] = []
     inside, at = b"", 0
     for tag in _TAG.finditer(text):
         closes, name = tag[1], tag[2]
@@ -85,11 +85,10 @@ def peel(text: bytes) -> bytes:
             inside, at = name, tag.end()
         elif inside == name and closes:
             if name in _WRAPPED:
-                wrapped.append(text[at : tag.start()])
+                kept.append(text[at : tag.start()])
             inside, at = b"", tag.end()
     kept.append(text[at:])
-    asked = wrapped[-1].strip() if wrapped else b""
-    return asked or b"".join(kept).strip() or text
+    return b"".join(kept).strip() or text
 
 
 def _ends(text: bytes, head: int, tail: int) -> bytes:
@@ -102,7 +101,7 @@ def body(text: bytes) -> bytes:
 
 
 def window(text: bytes, before: bytes, system: bytes) -> bytes:
-    """The sections that are hashed: `body`, its first line, its last line, what came before, the instructions above."""
+    """The sections that are hashed: `body`, its first line, its last line, what came before, instructions."""
     stripped = text.strip()
     first = stripped[:LINE].split(b"\n", 1)[0]
     last = stripped[-LINE:].rsplit(b"\n", 1)[-1]
@@ -110,10 +109,19 @@ def window(text: bytes, before: bytes, system: bytes) -> bytes:
     return _SECTION.join([text, *(part.replace(_SECTION, b" ") for part in parts)])
 
 
-_ROWS = len(PATTERNS)
-_SIZES = 16
-_FLAGS = 2 * _ROWS + 2 * _SIZES
-EXTRAS = _FLAGS + 32
+# Rows after the hashed ones: a pattern's hit in the ask and around it, sizes by powers of two, then flags.
+_AROUND_HITS = len(PATTERNS)
+_SIZE = 2 * len(PATTERNS)
+_LINES = _SIZE + 16
+_TURNS = _LINES + 16
+_MARKS = _TURNS + 5
+_DIGITS = _MARKS + 4
+_TOOLS, _IMAGES, _BEFORE, _SHORT_AFTER, _SYSTEM, _ENDS_ASKING = range(_DIGITS + 5, _DIGITS + 11)
+EXTRAS = _ENDS_ASKING + 1
+
+_QUESTION_MARKS = (b"?", "？".encode(), "؟".encode())
+_SHORT = 64  # bytes: too few to stand alone
+_SAMPLE = 256
 
 
 def extra(
@@ -127,28 +135,25 @@ def extra(
     before: bytes,
     system: bytes,
 ) -> list[int]:
-    """Ids of the rows after the hashed ones, in [0, EXTRAS): pattern hits in `text` and around it, sizes, structure."""
-    rows = hits + [_ROWS + hit for hit in around]
-    size = min(len(text).bit_length(), _SIZES - 1)
-    rows.append(2 * _ROWS + size)
-    rows.append(2 * _ROWS + _SIZES + min(text.count(b"\n").bit_length(), _SIZES - 1))
-    flag = _FLAGS
-    rows.append(flag + min(turns, 4))
-    if tools:
-        rows.append(flag + 5)
-    if images:
-        rows.append(flag + 6)
-    if before:
-        rows.append(flag + 7)
-        if size <= 6:
-            rows.append(flag + 8)
-    if system:
-        rows.append(flag + 9)
-    rows.append(flag + 10 + min(text.count(b"?") + text.count("？".encode()), 3))
-    ending = text[-3:].rstrip()
-    if ending.endswith(b"?") or ending == "？".encode():
-        rows.append(flag + 14)
-    sample = text[:256]
+    """Ids in [0, EXTRAS) of an ask's rows after the hashed ones; `around`: hits in before and system."""
+    asking = sum(text.count(mark) for mark in _QUESTION_MARKS)
+    sample = text[:_SAMPLE]
     digits = len(sample) - len(sample.translate(None, b"0123456789"))
-    rows.append(flag + 15 + min(digits * 16 // (len(sample) + 1), 4))
-    return rows
+    rows = [
+        *hits,
+        *(_AROUND_HITS + hit for hit in around),
+        _SIZE + min(len(text).bit_length(), 15),
+        _LINES + min(text.count(b"\n").bit_length(), 15),
+        _TURNS + min(turns, 4),
+        _MARKS + min(asking, 3),
+        _DIGITS + min(16 * digits // (len(sample) + 1), 4),
+    ]
+    flags = {
+        _TOOLS: tools,
+        _IMAGES: images,
+        _BEFORE: before,
+        _SHORT_AFTER: before and len(text) < _SHORT,
+        _SYSTEM: system,
+        _ENDS_ASKING: text[-8:].rstrip().endswith(_QUESTION_MARKS),
+    }
+    return rows + [row for row, is_so in flags.items() if is_so]

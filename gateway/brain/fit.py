@@ -12,14 +12,14 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from fastpath import Matcher, features
-from fastpath.pure.text import SECTION, ModelFile
+from fastpath.pure.text import ModelFile
 from gateway.brain import inputs
 from gateway.brain.features import EXTRAS
 from gateway.brain.patterns import PATTERNS
 from gateway.brain.rows import Row, reading
 
 BITS = 17
-PENALTY = 0.3  # of half the squared weights, beside the summed loss of the rows
+PENALTY = 0.1  # of half the squared weights, beside the summed loss of the rows
 STEPS = 50
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ def data(rows: list[Row], labels: tuple[str, ...]) -> Data:
 
 def matrix(rows: list[Row]) -> Any:
     """What LinearModel.score adds up for each row, as a sparse matrix: each block has length one."""
-    matcher = Matcher([pattern for _, pattern in PATTERNS])
+    matcher = task_matcher()
     ids: list[int] = []
     values: list[float] = []
     ends = [0]
@@ -64,21 +64,30 @@ def matrix(rows: list[Row]) -> Any:
     return sparse.csr_array(parts, shape=(len(rows), (1 << BITS) + EXTRAS))
 
 
+def task_matcher() -> Matcher:
+    """The matcher that the classifier serves with."""
+    return Matcher([pattern for _, pattern in PATTERNS])
+
+
 def _blocks(matcher: Matcher, row: Row) -> list[list[int]]:
+    text, extra = seen(row, matcher)
+    blocks = features(text, BITS)
+    blocks.append([(1 << BITS) + number for number in sorted(set(extra))])
+    return [block for block in blocks if block]
+
+
+def seen(row: Row, matcher: Matcher) -> tuple[bytes, list[int]]:
+    """What LinearModel.score is given for a row."""
     asked = reading(row)
-    seen, extra = inputs(
+    return inputs(
         matcher,
         asked.text,
         before=asked.before,
         system=asked.system,
         turns=asked.turns,
-        tools=False,
+        tools=any(one["role"] == "tool" for one in row.get("messages", ())),
         images=False,
     )
-    sections = enumerate(seen.split(bytes((SECTION,))))
-    blocks = [features(part, BITS, number) for number, part in sections]
-    blocks.append([(1 << BITS) + number for number in sorted(set(extra))])
-    return [block for block in blocks if block]
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Weights:
 
     def difficulty(self, x: Any) -> Floats:
         """Difficulty in 0..1."""
-        return np.clip(x @ self.rows[:, -1] + self.biases[-1], 0.0, 1.0)
+        return np.asarray(np.clip(x @ self.rows[:, -1] + self.biases[-1], 0.0, 1.0))
 
     def at(self, temperature: float) -> Weights:
         """The same weights with another temperature."""
@@ -105,27 +114,37 @@ class Weights:
 def fit(known: Data, labels: int) -> Weights:
     """Multinomial logistic regression for the task, ridge regression for difficulty; L-BFGS from zero."""
     width = known.x.shape[1]
-    transposed = known.x.T.tocsr()
+    # A rare id may take a larger weight than a frequent one at the same penalty, as after TF-IDF.
+    ease = _rarity(known.x)
+    x = (known.x @ sparse.diags_array(ease)).tocsr()
+    transposed = x.T.tocsr()
     truth = np.eye(labels)[known.task]
     middle = float(known.difficulty.mean())
 
     def task_loss(flat: Floats) -> tuple[float, Floats]:
         rows = flat.reshape(width + 1, labels)
-        logs = log_softmax(known.x @ rows[:-1] + rows[-1], axis=1)
+        logs = log_softmax(x @ rows[:-1] + rows[-1], axis=1)
         error = np.exp(logs) - truth
         loss = PENALTY / 2 * np.sum(rows[:-1] ** 2) - np.sum(logs * truth)
         slope = np.vstack([transposed @ error + PENALTY * rows[:-1], error.sum(axis=0)])
         return float(loss), slope.ravel()
 
     def difficulty_loss(row: Floats) -> tuple[float, Floats]:
-        error = known.x @ row[:-1] + row[-1] + middle - known.difficulty
+        error = x @ row[:-1] + row[-1] + middle - known.difficulty
         loss = (PENALTY * np.sum(row[:-1] ** 2) + np.sum(error**2)) / 2
         return float(loss), np.append(transposed @ error + PENALTY * row[:-1], error.sum())
 
     task = _descend(task_loss, (width + 1) * labels).reshape(width + 1, labels)
     level = _descend(difficulty_loss, width + 1)
-    rows = np.column_stack([task[:-1], level[:-1]])
+    rows = np.column_stack([task[:-1], level[:-1]]) * ease[:, None]
     return Weights(rows, np.append(task[-1], level[-1] + middle))
+
+
+def _rarity(x: Any) -> Floats:
+    """A factor per column: 1 + log of inverse document frequency, with mean one over what occurs."""
+    often = np.bincount(x.indices, minlength=x.shape[1])
+    factor = 1 + np.log((x.shape[0] + 1) / (often + 1))
+    return np.asarray(factor / np.average(factor, weights=often), dtype=np.float32)
 
 
 def _descend(loss: Any, size: int) -> Floats:

@@ -1,8 +1,8 @@
 """The built-in task patterns: cues that are features of the learned model, never votes.
 
-Bytes are matched, caseless for ASCII only, so other letters stand in both cases where it matters and never in a class.
-Both Hyperscan and `re` take every one of them (fastpath.matcher says what that means). A change here changes the ids
-that the model was trained on: train it again.
+Bytes are matched, caseless for ASCII only: other letters stand in both cases where it matters, and never
+in a class. Hyperscan and `re` both take all of them (fastpath.matcher says what that means). A change here
+changes the rows that the model was trained on: train it again.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -30,7 +31,7 @@ def choose(rows: list[Row], size: int = SIZE) -> list[Row]:
 
     def crowding(row: Row) -> float:
         task, kind, level, language = _strata(row)
-        share = taken[language] * 400 / languages[row["lang"]] ** 0.75
+        share = 400 * taken[language] / math.pow(languages[row["lang"]], 0.75)
         return 1000 * taken[task] + taken[kind] + taken[level] + share
 
     chosen = []

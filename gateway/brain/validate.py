@@ -1,4 +1,4 @@
-"""What a model is worth on rows of files and sources that it has not seen. Development time only."""
+"""What a model is worth on files and sources that it has not seen. Development time only."""
 
 from __future__ import annotations
 
@@ -8,104 +8,117 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from gateway.brain.fit import Data, Floats, Mask, Whole, fit, shares
+from gateway.brain.fit import Data, Floats, Mask, Whole, fit, shares, temperature
 from gateway.brain.rows import Row
 
-CURVE = (1, 2, 4, 6)  # author files
+CURVE = (1, 2, 4, 6)  # author files trained on
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Out-of-fold answers for every row: none of its file or source was in the training."""
+class Trial:
+    """Answers to every row by a model that was trained without the row's fold."""
 
+    known: Data
+    labels: tuple[str, ...]
+    fold: Whole
+    corpus: Mask  # the author files' rows, the rest being those of public sources
     logits: Floats
     difficulty: Floats
+    temperature: float
+
+    @property
+    def found(self) -> Whole:
+        """The label answered, as an index."""
+        return np.asarray(self.logits.argmax(axis=1))
+
+    def accuracy(self, mask: Mask) -> float:
+        """Share of the rows answered right."""
+        return float(np.mean(self.found[mask] == self.known.task[mask]))
+
+    def macro_f1(self, mask: Mask) -> float:
+        """Mean over the labels of the harmonic mean of precision and recall."""
+        found, task = self.found[mask], self.known.task[mask]
+        scores = []
+        for label in np.unique(task):
+            hits = np.sum((found == label) & (task == label))
+            scores.append(2 * hits / (np.sum(found == label) + np.sum(task == label)))
+        return float(np.mean(scores))
+
+    def rank(self, mask: Mask) -> float:
+        """Spearman's correlation of the difficulty answered with the one labelled."""
+        return float(spearmanr(self.difficulty[mask], self.known.difficulty[mask])[0])
+
+    def calibration_error(self, mask: Mask, at: float, bins: int = 15) -> float:
+        """Expected |confidence - accuracy| at a temperature, over equal bins of confidence."""
+        sure = shares(self.logits[mask], at).max(axis=1)
+        right = self.found[mask] == self.known.task[mask]
+        places = np.minimum((sure * bins).astype(int), bins - 1)
+        gaps = [
+            abs(sure[places == place].mean() - right[places == place].mean()) * np.mean(places == place)
+            for place in np.unique(places)
+        ]
+        return float(np.sum(gaps))
+
+    def covered(self, mask: Mask, threshold: float) -> tuple[float, float]:
+        """Share of rows with confidence at the threshold or above, and the accuracy there."""
+        above = mask & (shares(self.logits, self.temperature).max(axis=1) >= threshold)
+        return float(above.sum() / mask.sum()), self.accuracy(above)
+
+    def confusions(self, mask: Mask, worst: int = 8) -> list[tuple[str, str, int]]:
+        """Most frequent (label, answered instead, rows)."""
+        pairs = zip(self.known.task[mask].tolist(), self.found[mask].tolist(), strict=True)
+        wrong = Counter((task, said) for task, said in pairs if task != said)
+        return [
+            (self.labels[task], self.labels[said], rows) for (task, said), rows in wrong.most_common(worst)
+        ]
 
 
-def folds(rows: list[Row], corpus: Mask) -> Whole:
-    """A fold per row: an author file each; the other sources are dealt out by size over the same folds."""
-    files = sorted({row["source"] for row, own in zip(rows, corpus, strict=True) if own})
-    sizes = Counter(row["source"] for row, own in zip(rows, corpus, strict=True) if not own)
-    fold = {name: number for number, name in enumerate(files)}
-    filled = [0] * len(files)
-    for name, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+def folds(sources: list[str], files: int) -> Whole:
+    """A fold per row: the first `files` rows' sources are a fold each; others are dealt over them by size."""
+    names = sorted(set(sources[:files]))
+    fold = {name: number for number, name in enumerate(names)}
+    filled = [0] * len(names)
+    for name, size in sorted(Counter(sources[files:]).items(), key=lambda item: (-item[1], item[0])):
         fold[name] = filled.index(min(filled))
         filled[fold[name]] += size
-    return np.array([fold[row["source"]] for row in rows])
+    return np.array([fold[source] for source in sources])
 
 
-def held_out(known: Data, fold: Whole, labels: int) -> HeldOut:
-    """Trains once per fold without it and answers it."""
-    logits = np.zeros((len(fold), labels))
-    difficulty = np.zeros(len(fold))
-    for number in sorted(set(fold.tolist())):
+def held_out(rows: list[Row], known: Data, labels: tuple[str, ...], files: int) -> Trial:
+    """Trains once per fold without it; the first `files` rows are those of author files."""
+    fold = folds([row["source"] for row in rows], files)
+    corpus = np.arange(len(rows)) < files
+    logits, difficulty = np.zeros((len(rows), len(labels))), np.zeros(len(rows))
+    for number in range(int(fold.max()) + 1):
         out = fold == number
-        weights = fit(known.only(~out), labels)
+        weights = fit(known.only(~out), len(labels))
         logits[out] = weights.logits(known.x[out])
         difficulty[out] = weights.difficulty(known.x[out])
         print(f"fold {number + 1} of {fold.max() + 1}", flush=True)
-    return HeldOut(logits, difficulty)
+    # Both halves count the same: the corpus has the breadth, the sources are nearer to real users.
+    weight = corpus / corpus.sum() + ~corpus / (~corpus).sum()
+    best = temperature(logits, known.task, weight)
+    return Trial(known, labels, fold, corpus, logits, difficulty, best)
 
 
-def curve(known: Data, fold: Whole, corpus: Mask, labels: int, tests: tuple[int, ...]) -> list[str]:
-    """Markdown rows: accuracy on whole test files when trained on more and more other author files."""
-    lines = []
+def curve(trial: Trial, test: int) -> list[tuple[int, int, float]]:
+    """(author files, rows, accuracy on author file `test`) with more and more other author files."""
+    others = [number for number in range(int(trial.fold.max()) + 1) if number != test]
+    others = others[::2] + others[1::2]  # neighbours are alike in language
+    out = trial.corpus & (trial.fold == test)
+    points = []
     for files in CURVE:
-        cells = []
-        for test in tests:
-            taken = [number for number in range(int(fold.max()) + 1) if number != test]
-            # Every second file first, so that few files are not all of one kind.
-            taken = (taken[::2] + taken[1::2])[:files]
-            train = corpus & np.isin(fold, taken)
-            out = corpus & (fold == test)
-            found = fit(known.only(train), labels).logits(known.x[out]).argmax(axis=1)
-            cells.append(f"{train.sum()} rows: {_percent(found == known.task[out])}")
-        lines.append(f"| {files} | {' | '.join(cells)} |")
-    return lines
+        used = trial.corpus & np.isin(trial.fold, others[:files])
+        weights = fit(trial.known.only(used), len(trial.labels))
+        found = weights.logits(trial.known.x[out]).argmax(axis=1)
+        points.append((files, int(used.sum()), float(np.mean(found == trial.known.task[out]))))
+    return points
 
 
-def accuracy(held: HeldOut, known: Data, mask: Mask) -> str:
-    """Accuracy, macro F1 and difficulty rank correlation of some rows, as Markdown cells."""
-    found, task = held.logits[mask].argmax(axis=1), known.task[mask]
-    rank = spearmanr(held.difficulty[mask], known.difficulty[mask])[0]
-    return f"{mask.sum()} | {_percent(found == task)} | {macro_f1(found, task):.3f} | {rank:.2f}"
-
-
-def macro_f1(found: Whole, task: Whole) -> float:
-    """Mean over the labels of the harmonic mean of precision and recall."""
-    scores = []
-    for label in np.unique(task):
-        hits = np.sum((found == label) & (task == label))
-        scores.append(2 * hits / (np.sum(found == label) + np.sum(task == label)))
-    return float(np.mean(scores))
-
-
-def calibration_error(logits: Floats, task: Whole, temperature: float, bins: int = 15) -> float:
-    """Expected calibration error: |confidence - accuracy| over equal bins of confidence."""
-    sure = shares(logits, temperature)
-    confidence, right = sure.max(axis=1), sure.argmax(axis=1) == task
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(confidence[places == number].mean() - right[places == number].mean()) * np.mean(places == number)
-        for number in np.unique(places)
-    ]
-    return float(np.sum(gaps))
-
-
-def confusions(found: Whole, task: Whole, labels: tuple[str, ...], worst: int = 8) -> list[str]:
-    """Markdown rows: the pairs that are most often confused."""
-    pairs = Counter((int(is_), int(said)) for is_, said in zip(task, found, strict=True) if is_ != said)
-    return [
-        f"| {labels[is_]} | {labels[said]} | {count} |" for (is_, said), count in pairs.most_common(worst)
-    ]
-
-
-def covered(logits: Floats, task: Whole, temperature: float, threshold: float = 0.7) -> str:
-    """Share of rows at or above the confidence threshold, and the accuracy there."""
-    sure = shares(logits, temperature)
-    mask = sure.max(axis=1) >= threshold
-    return f"{_percent(mask)} of rows, {_percent(sure.argmax(axis=1)[mask] == task[mask])} right"
-
-
-def _percent(values: Mask) -> str:
-    return f"{100 * float(np.mean(values)):.1f} %"
+def shuffled(trial: Trial, test: int) -> float:
+    """Accuracy on author file `test` when the labels trained on are dealt out at random."""
+    used, out = trial.fold != test, trial.corpus & (trial.fold == test)
+    known = trial.known.only(used)
+    mixed = Data(known.x, np.random.default_rng(0).permutation(known.task), known.difficulty)
+    found = fit(mixed, len(trial.labels)).logits(trial.known.x[out]).argmax(axis=1)
+    return float(np.mean(found == trial.known.task[out]))
