@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
+import msgspec
 import orjson
 
 from gateway.downstream import Downstream, Headers
@@ -22,6 +23,7 @@ from gateway.upstream import Reply
 DONE = b"data: [DONE]\n\n"
 _LONGEST_ERROR = 64 * 1024
 _LONGEST_HEADER = 1024
+_BYTES_PER_TOKEN = 4
 
 
 class Answer(NamedTuple):
@@ -52,8 +54,10 @@ async def begun(reply: Reply, target: Target, ask: Ask) -> Answer:
             first += stream.feed(chunk)
             if stream.error:
                 raise stream.error
-            if stream.started or stream.done:
+            if stream.started:
                 return Answer(None, stream, first, chunks, reply)
+            if stream.done:
+                break
         first += stream.rest()
         if stream.error or not stream.started:
             raise stream.error or UpstreamError(502, "the stream ended before it began", "empty_stream")
@@ -94,15 +98,19 @@ async def relay(answer: Answer, down: Downstream, exchange: Exchange) -> bytes:
     """Sends all of the answer but its last bytes, which it returns: they go out once all is recorded."""
     exchange.status = 200
     if answer.plain is not None:
-        account(exchange, answer.plain.usage, answer.plain.finish)
+        body, usage, finish = answer.plain
+        account(exchange, usage, finish, len(body) // _BYTES_PER_TOKEN)
         exchange.first_ns = time.monotonic_ns()
-        await down.head(200, _plain_headers(exchange, len(answer.plain.body)))
-        return answer.plain.body
+        await down.head(200, _plain_headers(exchange, len(body)))
+        return body
     assert answer.stream is not None and answer.chunks is not None
     try:
-        return await _relay_stream(answer.stream, answer.first, answer.chunks, down, exchange)
-    finally:
+        last = await _relay_stream(answer.stream, answer.first, answer.chunks, down, exchange)
+    except BaseException:
         answer.reply.close()
+        raise
+    answer.reply.finish()
+    return last
 
 
 async def _relay_stream(
@@ -127,7 +135,7 @@ async def _relay_stream(
     except UpstreamError as error:
         failure = error
     finally:
-        account(exchange, stream.usage, stream.finish, events)
+        account(exchange, stream.usage, stream.finish, events, whole=stream.done or bool(stream.finish))
     if failure is None and not (stream.done or stream.finish):
         failure = UpstreamError(502, "the stream ended before it was finished", "cut")
     if failure is not None:
@@ -160,14 +168,20 @@ def _usage_event(stream: Stream, exchange: Exchange) -> bytes:
     return b"data: " + orjson.dumps(chunk) + b"\n\n"
 
 
-def account(exchange: Exchange, usage: Usage | None, finish: str, events: int = 0) -> None:
-    """Books what the provider reported, or an estimate: a stream carries about one token an event."""
+def account(
+    exchange: Exchange, usage: Usage | None, finish: str, written: int = 0, *, whole: bool = True
+) -> None:
+    """Books what the provider reported; where that is nothing, or a beginning only, `written` output tokens.
+
+    Those are an estimate: a stream carries about one token an event.
+    """
+    assert exchange.ask is not None
     exchange.finish = finish
-    if usage is not None:
-        exchange.usage, exchange.usage_source = usage, "provider"
-    elif exchange.ask is not None:
-        exchange.usage = Usage(input=exchange.ask.input_tokens, output=events)
-        exchange.usage_source = "estimated"
+    exchange.usage_source = "provider" if usage is not None and whole else "estimated"
+    usage = usage or Usage(input=exchange.ask.input_tokens)
+    if exchange.usage_source == "estimated":
+        usage = msgspec.structs.replace(usage, output=max(usage.output, written))
+    exchange.usage = usage
     prices = exchange.target.model.prices
     exchange.cost_nano = None if prices is None else cost_nano(exchange.usage, prices)
 

@@ -18,6 +18,7 @@ from gateway.snapshot import Target
 
 MAX_REPLY = 64 * 1024 * 1024  # bytes of one plain reply
 _MAX_IDLE_SECONDS = 60
+_LINGER_SECONDS = 1.0
 
 
 class Reply:
@@ -52,6 +53,11 @@ class Reply:
     def close(self) -> None:
         """Closes the connection if the reply has not ended: the provider stops generating."""
         self._response.close()
+
+    def finish(self) -> None:
+        """Lets the connection go back to the pool when the last bytes, which nobody needs, have come."""
+        if not self._response.content.at_eof():
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._response.close)
 
 
 class Upstream:

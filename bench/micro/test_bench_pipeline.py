@@ -105,6 +105,9 @@ class Answer:
     def close(self) -> None:
         pass
 
+    def finish(self) -> None:
+        pass
+
 
 class Up:
     async def send(self, target: Any, stream: bool, body: bytes) -> Answer:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.conftest import Gateway, Simulator
 
 MODEL = "openai/gpt-6-luna"
@@ -52,15 +54,17 @@ def test_while_waiting_for_the_answer(gateway: Gateway, simulator: Simulator) ->
     assert row["usage_source"] == "estimated" and row["input"] > 0
 
 
-def test_in_the_middle_of_a_stream(gateway: Gateway, simulator: Simulator) -> None:
-    simulator.set("openai", output_tokens=2000, tokens_per_second=50)
-    before, gone = len(gateway.rows()), simulator.count("openai")["gone"]
-    connection = ask(gateway, stream=True)
+@pytest.mark.parametrize("model", [MODEL, "anthropic/claude-haiku-4-5", "gemini/gemini-3.6-flash"])
+def test_in_the_middle_of_a_stream(gateway: Gateway, simulator: Simulator, model: str) -> None:
+    provider = model.partition("/")[0]
+    simulator.set(provider, output_tokens=2000, tokens_per_second=50)
+    before, gone = len(gateway.rows()), simulator.count(provider)["gone"]
+    connection = ask(gateway, model=model, stream=True)
     received = b""
     while received.count(b"data: ") < 5:
         received += connection.recv(65536)
     connection.close()
-    eventually(lambda: simulator.count("openai")["gone"] > gone, seconds=5)
+    eventually(lambda: simulator.count(provider)["gone"] > gone, seconds=5)
     (row,) = new_rows(gateway, before)
     assert (row["status"], row["client_gone"], row["stream"]) == (499, True, True)
     assert row["usage_source"] == "estimated"

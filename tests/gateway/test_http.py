@@ -118,3 +118,19 @@ def test_several_workers_share_a_port_and_a_store(
     gateway.process.stop()
     assert ids <= {row["request_id"] for row in gateway.rows()}
     assert not os.listdir(gateway.data / "journal")
+
+
+def test_the_plain_python_twin_serves_the_same(
+    start_gateway: StartGateway, gateway: Gateway, simulator: Simulator
+) -> None:
+    pure = start_gateway(gateway.config, HEADRACE_PURE="1")
+    assert "pure Python" in pure.process.log.read_text()
+    assert "fastpath is" in gateway.process.log.read_text()
+    text = "Extract the names from: Ana met Bo and Cy at noon."
+    for model in ("auto", "openai/gpt-6-luna", "anthropic/claude-haiku-4-5", "gemini/gemini-3.6-flash"):
+        for stream in (False, True):
+            ours, theirs = (each.chat(model=model, text=text, stream=stream) for each in (pure, gateway))
+            assert ours.status == theirs.status == 200
+            for name in ("x-headrace-model", "x-headrace-task", "x-headrace-difficulty", "x-headrace-reason"):
+                assert ours.headers[name] == theirs.headers[name]
+            assert ours.body.endswith(b"[DONE]\n\n") == theirs.body.endswith(b"[DONE]\n\n") == stream
