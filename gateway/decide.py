@@ -9,9 +9,8 @@ from typing import NamedTuple
 from gateway.brain import Label
 from gateway.config import Strategy, Tier
 from gateway.errors import GatewayError
-from gateway.exchange import AUDIO, FILES, JSON_SCHEMA, NEED_NAMES, TOOLS, VISION, Ask
+from gateway.exchange import NEED_NAMES, Ask
 from gateway.money import Usage, cost_nano, usd
-from gateway.registry import Model
 from gateway.snapshot import Route, Target
 
 # P(good enough) is a logistic of ability (1..5) against the level that a difficulty (0..1) asks for. The
@@ -106,12 +105,12 @@ def decide(route: Route, ask: Ask, label: Label, wish: Wish, *, whole: bool = Fa
     if decision is None:
         if len(route.memo) >= _MEMO_SIZE:
             route.memo.clear()
-        request = _Request(
-            task=label.task,
-            difficulty=(difficulty + 0.5) / _DIFFICULTY_STEPS,
-            input=round(2 ** (tokens / _STEPS_PER_OCTAVE)),
-            limit=None if limit is None else round(2 ** (limit / _STEPS_PER_OCTAVE)),
-            needs=ask.needs,
+        request = _request(
+            label.task,
+            (difficulty + 0.5) / _DIFFICULTY_STEPS,
+            round(2 ** (tokens / _STEPS_PER_OCTAVE)),
+            None if limit is None else round(2 ** (limit / _STEPS_PER_OCTAVE)),
+            ask.needs,
         )
         ranked = route.strategy is not None
         decision = _ranked(route, request, wish, whole) if ranked else _as_given(route, request, wish)
@@ -123,7 +122,7 @@ class _Request(NamedTuple):
     task: str
     difficulty: float
     input: int
-    limit: int | None
+    outputs: tuple[int, int]  # expected of a model that does not think, and of one that does
     needs: int
 
 
@@ -132,21 +131,25 @@ def chance(ability: float, difficulty: float) -> float:
     return 1 / (1 + math.exp(-_SLOPE * (ability - _EASIEST - _SPAN * difficulty)))
 
 
-def expected_output(model: Model, task: str, difficulty: float, input: int, limit: int | None) -> int:
-    """Tokens that `model` is expected to write, thinking included, within the client's limit."""
+def expected_outputs(task: str, difficulty: float, input: int, limit: int | None) -> tuple[int, int]:
+    """Tokens expected within the client's limit: of a model that does not think, and of one that does."""
     ratio = _OUTPUT_PER_INPUT.get(task)
-    tokens = _OUTPUT[task] if ratio is None else min(max(input * ratio, 50), _LONGEST_FOLLOWING)
-    if model.reasoning:
-        tokens *= 1 + 2 * difficulty
-    return min(round(tokens), limit or round(tokens))
+    plain = _OUTPUT[task] if ratio is None else min(max(input * ratio, 50), _LONGEST_FOLLOWING)
+    thinking = plain * (1 + 2 * difficulty)
+    return round(min(plain, limit or plain)), round(min(thinking, limit or thinking))
+
+
+def _request(task: str, difficulty: float, input: int, limit: int | None, needs: int) -> _Request:
+    return _Request(task, difficulty, input, expected_outputs(task, difficulty, input, limit), needs)
 
 
 def _candidate(target: Target, request: _Request) -> Candidate:
-    ability = target.model.abilities[request.task]
+    model = target.model
+    ability = model.abilities[request.task]
     expected = None
-    if target.model.prices is not None:
-        output = expected_output(target.model, request.task, request.difficulty, request.input, request.limit)
-        expected = cost_nano(Usage(input=request.input, output=output), target.model.prices)
+    if model.prices is not None:
+        output = request.outputs[model.reasoning is True]
+        expected = cost_nano(Usage(input=request.input, output=output), model.prices)
     return Candidate(target, chance(ability, request.difficulty), ability, expected)
 
 
@@ -165,14 +168,13 @@ def _ranked(route: Route, request: _Request, wish: Wish, whole: bool) -> Decisio
     left_out: list[tuple[str, str]] = []
     able = []
     for target in route.targets:
-        lack = _lack(target.model, request)
-        if lack:
-            left_out.append((target.name, lack))
-        else:
+        if _fits(target, request):
             able.append(_candidate(target, request))
+        else:
+            left_out.append((target.name, _lack(target, request)))
     able, dear = _affordable(able, wish)
     left_out += dear
-    spare = [_candidate(target, request) for target in route.fallbacks if not _lack(target.model, request)]
+    spare = [_candidate(target, request) for target in route.fallbacks if _fits(target, request)]
     if not able and not spare:
         raise _nobody(route, left_out)
     passing, low = _above_floor(able, tier)
@@ -191,22 +193,15 @@ def _ranked(route: Route, request: _Request, wish: Wish, whole: bool) -> Decisio
     return Decision(strategy, tier, reason, (*_to_try(ordered), *spare), ())
 
 
-def _lack(model: Model, request: _Request) -> str:
-    """What keeps `model` from serving the request, or nothing; a flag that no source tells excludes none."""
-    has = {
-        TOOLS: model.tools,
-        VISION: model.vision,
-        JSON_SCHEMA: model.json_schema,
-        AUDIO: model.audio,
-        FILES: model.pdf,
-    }
-    missing = [NEED_NAMES[need] for need in NEED_NAMES if request.needs & need and has[need] is False]
+def _fits(target: Target, request: _Request) -> bool:
+    return not target.unable & request.needs and request.input <= target.room
+
+
+def _lack(target: Target, request: _Request) -> str:
+    missing = [name for need, name in NEED_NAMES.items() if target.unable & request.needs & need]
     if missing:
         return f"cannot do {', '.join(missing)}"
-    room = model.max_input or model.context
-    if room and request.input > room:
-        return f"takes {room} tokens, the request has about {request.input}"
-    return ""
+    return f"takes {target.room:.0f} tokens, the request has about {request.input}"
 
 
 def _affordable(candidates: list[Candidate], wish: Wish) -> tuple[list[Candidate], list[tuple[str, str]]]:

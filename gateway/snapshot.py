@@ -24,6 +24,8 @@ class Target:
     headers: dict[str, str]
     timeouts: Timeouts
     allow_private: bool
+    unable: int  # the needs (`exchange.NEED_NAMES`) that the model is known not to serve
+    room: float  # tokens of prompt that it takes; infinite where no source tells
 
     @property
     def name(self) -> str:

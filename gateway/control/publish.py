@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import get_args
@@ -12,6 +13,7 @@ import msgspec
 from gateway.brain import Classifier
 from gateway.config import Config, ProviderConfig, RouteConfig, Secret, Strategy, did_you_mean
 from gateway.errors import ConfigError, GatewayError
+from gateway.exchange import AUDIO, FILES, JSON_SCHEMA, TOOLS, VISION
 from gateway.providers import PROVIDERS, WIRES, Provider
 from gateway.registry import Model, extend, load
 from gateway.snapshot import Route, Snapshot, Target
@@ -124,8 +126,22 @@ def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str
         headers=wire.headers(key),
         timeouts=settings.timeouts,
         # A known provider that lives on this machine by default (ollama, vllm) is meant to.
+        unable=_unable(model),
+        room=model.max_input or model.context or math.inf,
         allow_private=settings.allow_private or _is_private_host(urlsplit(provider.base_url).hostname or ""),
     )
+
+
+def _unable(model: Model) -> int:
+    """The needs that a source denies the model; what no source tells excludes nobody."""
+    can = {
+        TOOLS: model.tools,
+        VISION: model.vision,
+        JSON_SCHEMA: model.json_schema,
+        AUDIO: model.audio,
+        FILES: model.pdf,
+    }
+    return sum(need for need, able in can.items() if able is False)
 
 
 def _routes(
