@@ -44,17 +44,19 @@ async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downs
         exchange.gone = True
     except asyncio.CancelledError:
         if not exchange.gone:  # the server is stopping: this exchange ends here, and so does its task
+            exchange.error = "stopped"
             raise
         if exchange.attempts and exchange.usage_source == "none":
             account(exchange, None, "")  # the provider had the prompt, and may bill it
     except Exception:
+        # A bug. Where nothing has been sent yet, the client is told; else the server cuts the connection.
         _log.exception("request %s failed", exchange.id)
-        if exchange.status == 0:  # nothing has been sent yet
-            last = await refuse(
-                GatewayError(500, INTERNAL, type="api_error", code="internal"), exchange, down
-            )
-            await down.end(last)
-        raise
+        exchange.error = "internal"
+        if exchange.status:
+            raise
+        last = await refuse(GatewayError(500, INTERNAL, type="api_error", code="internal"), exchange, down)
+        journal.record(exchange)
+        await down.end(last)
     finally:
         journal.record(exchange)
 

@@ -218,3 +218,47 @@ def test_a_full_disk_costs_no_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert kept == [first.id, third.id], "the part of a record is taken back"
     assert len(journal.pending) == 3 and second.recorded, "the store still gets it"
     journal.close()
+
+
+def test_a_locked_store_fails_no_request_and_loses_no_row(
+    start_gateway: StartGateway, simulator: Simulator
+) -> None:
+    gateway = start_gateway({"providers": simulator.providers("openai")})
+    ids = {gateway.chat().headers["x-request-id"]}
+    with sqlite3.connect(gateway.data / "headrace.db", isolation_level=None) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        ids |= {gateway.chat().headers["x-request-id"] for _ in range(50)}
+        assert ids <= {
+            json.loads(row)["request_id"] for row in read_rows(journals(gateway.data / "journal")[0])
+        }
+        lock.execute("ROLLBACK")
+    lock.close()
+    gateway.process.stop()
+    assert {row["request_id"] for row in gateway.rows()} == ids
+    assert journals(gateway.data / "journal") == []
+
+
+def test_sigterm_finishes_what_is_in_flight(start_gateway: StartGateway, simulator: Simulator) -> None:
+    gateway = start_gateway({"providers": simulator.providers("openai", "gemini")})
+    simulator.set("openai", output_tokens=60, tokens_per_second=40)
+    simulator.set("gemini", latency_ms=1500)
+    replies: list[Any] = []
+    asks = [
+        {"model": "openai/gpt-6-luna", "stream": True},
+        {"model": "openai/gpt-6-luna", "stream": True},
+        {"model": "gemini/gemini-3.6-flash"},
+    ]
+    threads = [threading.Thread(target=lambda ask=ask: replies.append(gateway.chat(**ask))) for ask in asks]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.7)
+    gateway.process.popen.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    gateway.process.stop()
+    assert gateway.process.popen.returncode == 0
+    assert [reply.status for reply in replies] == [200] * 3
+    assert sum(reply.body.endswith(b"data: [DONE]\n\n") for reply in replies) == 2
+    assert {row["request_id"] for row in gateway.rows()} == {
+        reply.headers["x-request-id"] for reply in replies
+    }
