@@ -32,8 +32,12 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / f"{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)  # for life: a journal without a holder is a dead one's
+        # Locked for life: a journal without a holder is a dead process's. It gets its name once it is locked,
+        # so that no other process that is starting takes it for one.
+        unnamed = self.path.with_suffix(".new")
+        self._file = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        unnamed.rename(self.path)
         self._size = 0
         self._writable = True
         self.pending: deque[bytes] = deque()  # JSON rows; the store's writer takes them from the left
@@ -110,7 +114,10 @@ def row_of(exchange: Exchange) -> dict[str, Any]:
 
 def read_rows(path: Path) -> Iterator[bytes]:
     """The JSON rows of a journal file, up to its end or its first torn record."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:  # its rows have just gone to the store
+        return
     place = 0
     while place + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, place)
@@ -128,9 +135,9 @@ def journals(directory: Path) -> list[Path]:
 
 def orphaned(path: Path) -> bool:
     """Whether the process that wrote this journal is gone."""
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+    except (BlockingIOError, FileNotFoundError):  # alive, or just replayed by another
+        return False
     return True

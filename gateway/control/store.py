@@ -130,9 +130,9 @@ class Writer(threading.Thread):
             try:
                 self.flush()
                 wait, failing = _EVERY_SECONDS, False
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is, the thread must live to try again
                 if not failing:
-                    _log.error("the store cannot be written: %s; rows wait in the journal", error)
+                    _log.error("the store cannot be written: %r; rows wait in the journal", error)
                 wait, failing = _RETRY_SECONDS, True
 
     def flush(self) -> None:

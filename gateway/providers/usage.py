@@ -6,10 +6,12 @@ from typing import Any
 
 from gateway.money import Usage
 
+_MOST = 2**31  # tokens; no request has had a thousandth of them, and the store's integers end at 2**63
+
 
 def count(value: Any) -> int:
-    """A token count out of a reply; what is no count, or a negative one, is 0."""
-    return value if type(value) is int and value > 0 else 0
+    """A token count out of a reply; what is no count, a negative or an absurd one, is 0."""
+    return value if type(value) is int and 0 < value < _MOST else 0
 
 
 def _details(usage: dict[str, Any], key: str) -> dict[str, Any]:

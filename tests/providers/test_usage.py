@@ -92,3 +92,8 @@ def test_the_parts_of_any_usage_stay_inside_their_wholes(read: Any, usage: dict[
         assert min(found.input, found.cache_read, found.cache_write, found.output) >= 0
         assert 0 <= found.reasoning <= found.output
         assert read_usage(usage_body(found)) == found
+
+
+def test_an_absurd_count_is_none() -> None:
+    usage = read_usage({"prompt_tokens": 2**70, "completion_tokens": 5, "total_tokens": 2**70})
+    assert usage is not None and (usage.prompt, usage.output) == (0, 5)
