@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar, get_args
 
 from gateway.config import Strategy, Tier
@@ -15,6 +15,7 @@ from gateway.snapshot import Snapshot
 
 _Word = TypeVar("_Word", bound=str)
 _NO_WISH = Wish()
+_DEAREST = 10**9 * NANO
 _STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 _TIERS: tuple[Tier, ...] = get_args(Tier)
 
@@ -59,9 +60,9 @@ def _one_of(name: str, value: bytes | None, allowed: tuple[_Word, ...]) -> _Word
 def _nano(value: bytes) -> int:
     try:
         nano = Decimal(value.decode("latin-1").strip()) * NANO
-        if nano.is_finite() and nano >= 0:
+        if 0 <= nano <= _DEAREST:
             return int(nano)
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or none that fits
         pass
     name = "x-headrace-max-cost"
     raise GatewayError(

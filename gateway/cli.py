@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
 import orjson
 
 from gateway import __version__
-from gateway.config import Config, load
+from gateway.config import Config, Strategy, Tier, load
 from gateway.errors import ConfigError, GatewayError
 from gateway.money import usd
 from gateway.table import print_table
@@ -46,7 +46,7 @@ class _Command(click.Group):
             click.echo(f"headrace: {error}", err=True)
             ctx.exit(2)
         except GatewayError as error:
-            click.echo(f"headrace: {error}", err=True)
+            click.echo(f"headrace: {error.message}", err=True)
             ctx.exit(1)
 
 
@@ -97,9 +97,9 @@ def check(config_path: Path | None) -> None:
     help="Requests, one JSON object a line: prompt or messages, id.",
 )
 @click.option("--model", default="auto", show_default=True, help="The route to ask for.")
-@click.option("--strategy", help="cheapest, balanced or best.")
-@click.option("--tier", help="none, standard or enhanced.")
-@click.option("--max-cost", help="USD that the request may be expected to cost.")
+@click.option("--strategy", type=click.Choice(get_args(Strategy)))
+@click.option("--tier", type=click.Choice(get_args(Tier)))
+@click.option("--max-cost", type=click.FloatRange(0), help="USD that the request may be expected to cost.")
 @_as_json
 def route(
     prompt: str | None,
@@ -108,7 +108,7 @@ def route(
     model: str,
     strategy: str | None,
     tier: str | None,
-    max_cost: str | None,
+    max_cost: float | None,
     as_json: bool,
 ) -> None:
     """Show what would be decided, without a call. Example: headrace route "prove that e is irrational" """
@@ -125,7 +125,9 @@ def route(
         click.echo("No provider is configured: ranking the whole registry.", err=True)
         snapshot = whole_registry(config, _where(config_path))
     headers = {b"strategy": strategy, b"tier": tier, b"max-cost": max_cost}
-    wished = wish({b"x-headrace-" + name: value.encode() for name, value in headers.items() if value})
+    wished = wish(
+        {b"x-headrace-" + name: str(value).encode() for name, value in headers.items() if value is not None}
+    )
 
     def decided(request: dict[str, Any]) -> dict[str, Any]:
         return explain(snapshot, read_ask(orjson.dumps({"model": model, **request})), wished)
@@ -142,19 +144,28 @@ def _request(prompt: str | None) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": prompt}]}
 
 
+# What else of a request in a file bears on the decision.
+_ASKED = ("tools", "response_format", "max_tokens", "max_completion_tokens")
+
+
 def _route_lines(lines: list[bytes], decided: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     with click.progressbar(lines, label="Deciding", file=sys.stderr) as bar:
         for number, line in enumerate(bar, 1):
             try:
                 row = orjson.loads(line)
                 prompt = row.pop("prompt", None)
-                request = _request(prompt) if prompt is not None else {"messages": row["messages"]}
+                request = {key: row[key] for key in _ASKED if key in row}
+                request |= _request(prompt) if prompt is not None else {"messages": row["messages"]}
             except (orjson.JSONDecodeError, KeyError, AttributeError) as error:
                 raise ConfigError(
                     f"line {number}: want a JSON object with prompt or messages: {error!r}"
                 ) from None
             identity = {"id": row["id"]} if "id" in row else {}
-            click.echo(orjson.dumps(identity | decided(request)))
+            try:
+                click.echo(orjson.dumps(identity | decided(request)))
+            except GatewayError as error:
+                error.message = f"line {number}: {error.message}"
+                raise
 
 
 def _print_decision(decision: dict[str, Any]) -> None:
@@ -224,10 +235,6 @@ def usage(ctx: click.Context, config_path: Path | None, data: Path, as_json: boo
     if ctx.invoked_subcommand:
         return
     path = _database(config_path, data)
-    if not path.exists() and not (data / "journal").is_dir():
-        raise ConfigError(
-            f"{data}: no store and no journal; give --data the directory that `headrace up` used"
-        )
     with closing(Store(path)) as store:
         replay(data / "journal", store)
         summaries = {by: store.summary(by) for by in ("model", "task", "key")}
@@ -321,4 +328,9 @@ def _where(path: Path | None) -> str:
 
 def _database(config_path: Path | None, data: Path) -> Path:
     config: Config = load(config_path)
-    return data / config.store.removeprefix("sqlite:///")
+    path = data / config.store.removeprefix("sqlite:///")
+    if not path.exists() and not (data / "journal").is_dir():
+        raise ConfigError(
+            f"{data}: no store and no journal; give --data the directory that `headrace up` used"
+        )
+    return path

@@ -52,10 +52,14 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Seconds a provider may take: to accept, to its first event, between events, and in all."""
+    """Seconds a provider may take: to accept, to its first event, between events, and in all.
+
+    Unless `first_event` is set, streams have 60 s to it and plain replies, whose only event is the whole
+    answer, have until `total`.
+    """
 
     connect: float = 5
-    first_event: float = 60
+    first_event: float | None = None
     idle: float = 60
     total: float = 600
 
@@ -159,7 +163,10 @@ def _override(data: dict[str, Any], env: Mapping[str, str]) -> None:
             if not isinstance(child, dict):
                 child = place[section] = {}
             place = child
-        place[key] = yaml.load(value, _Loader)  # noqa: S506
+        try:
+            place[key] = yaml.load(value, _Loader)  # noqa: S506
+        except (yaml.YAMLError, ConfigError):
+            raise ConfigError(f"{name}: {value!r} is not YAML") from None
 
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")

@@ -46,6 +46,7 @@ _POINTS_PER_DOUBLING = 0.05
 # A ranking is shared by asks that differ by less than these steps, so that it can be looked up.
 _DIFFICULTY_STEPS = 16
 _STEPS_PER_OCTAVE = 4
+_EXACT_FROM = 16_000  # tokens; a longer prompt is not rounded: whether it fits a context hangs on it
 _MEMO_SIZE = 4096
 
 # How many targets of a ranking one exchange may try, and how many of those places are kept for providers
@@ -88,34 +89,23 @@ def decide(route: Route, ask: Ask, label: Label, wish: Wish, *, whole: bool = Fa
     Raises GatewayError 400 where no target can do what the ask needs, or none is as cheap as it demands.
     """
     difficulty = min(int(label.difficulty * _DIFFICULTY_STEPS), _DIFFICULTY_STEPS - 1)
-    tokens = round(math.log2(max(ask.input_tokens, 16)) * _STEPS_PER_OCTAVE)
-    limit = round(math.log2(ask.max_tokens) * _STEPS_PER_OCTAVE) if ask.max_tokens else None
-    key = (
-        label.task,
-        difficulty,
-        tokens,
-        limit,
-        ask.needs,
-        wish.strategy,
-        wish.tier,
-        wish.max_cost_nano,
-        whole,
-    )
+    tokens = ask.input_tokens if ask.input_tokens > _EXACT_FROM else _stepped(max(ask.input_tokens, 16))
+    limit = ask.max_tokens and _stepped(ask.max_tokens)
+    middle = (difficulty + 0.5) / _DIFFICULTY_STEPS
+    request = _request(label.task, middle, tokens, limit, ask.needs)
+    if route.strategy is None:
+        return _as_given(route, request, wish)
+    key = (request, wish, whole)
     decision = route.memo.get(key)
     if decision is None:
         if len(route.memo) >= _MEMO_SIZE:
             route.memo.clear()
-        request = _request(
-            label.task,
-            (difficulty + 0.5) / _DIFFICULTY_STEPS,
-            round(2 ** (tokens / _STEPS_PER_OCTAVE)),
-            None if limit is None else round(2 ** (limit / _STEPS_PER_OCTAVE)),
-            ask.needs,
-        )
-        ranked = route.strategy is not None
-        decision = _ranked(route, request, wish, whole) if ranked else _as_given(route, request, wish)
-        route.memo[key] = decision
+        decision = route.memo[key] = _ranked(route, request, wish, whole)
     return decision
+
+
+def _stepped(tokens: int) -> int:
+    return round(2 ** (round(math.log2(tokens) * _STEPS_PER_OCTAVE) / _STEPS_PER_OCTAVE))
 
 
 class _Request(NamedTuple):
@@ -175,6 +165,9 @@ def _ranked(route: Route, request: _Request, wish: Wish, whole: bool) -> Decisio
     able, dear = _affordable(able, wish)
     left_out += dear
     spare = [_candidate(target, request) for target in route.fallbacks if _fits(target, request)]
+    left_out += [(t.name, _lack(t, request)) for t in route.fallbacks if not _fits(t, request)]
+    spare, dear = _affordable(spare, wish)
+    left_out += dear
     if not able and not spare:
         raise _nobody(route, left_out)
     passing, low = _above_floor(able, tier)

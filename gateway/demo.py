@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import re
 import signal
 import socket
@@ -46,6 +47,7 @@ _AT_ONCE = 4
 _STREAM_EVERY = 4
 _LATENCY_MS = 20
 _START_SECONDS = 30
+_SETTING = re.compile(r"HEADRACE_(?!PURE$)")
 _LISTENS = re.compile(r"listens on (http://\S+)")
 
 
@@ -64,7 +66,6 @@ def run(once: bool, port: int) -> int:
             options = ("--config", str(config), "--data", folder, "--port", str(_free(port)))
             with _process(data, "up", *options) as gateway:
                 asked, seconds = asyncio.run(_ask_all(gateway, _prompts()))
-                time.sleep(0.3)  # the store's writer comes round every 0.1 s
                 rows = {row["request_id"]: row for row in all_rows(data / "journal", data / "headrace.db")}
                 failed = _report(asked, rows, seconds)
                 if not once and not failed:
@@ -102,7 +103,11 @@ def _process(folder: Path, *command: str) -> Iterator[str]:
     with log.open("wb") as stderr:
         # A session of its own: Ctrl-C is for the demo, which then ends its children in order.
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *command], stderr=stderr, start_new_session=True
+            [sys.executable, "-m", "gateway", *command],
+            stderr=stderr,
+            start_new_session=True,
+            # A config of the user's own must not get into the demo's.
+            env={name: value for name, value in os.environ.items() if not _SETTING.match(name)},
         )
     try:
         deadline = time.monotonic() + _START_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from gateway.errors import GatewayError
@@ -54,26 +54,7 @@ class AsgiDownstream:
         self._watch: asyncio.Task[None] | None = None
 
     async def body(self, limit: int) -> bytes:
-        declared = self.headers.get(b"content-length", b"")
-        drained = limit * _DRAINED
-        if declared.isdigit() and int(declared) > drained:
-            raise _too_large(limit)
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            part = message.get("body", b"")
-            size += len(part)
-            if size <= limit:
-                parts.append(part)
-            elif size > drained or not message.get("more_body"):
-                raise _too_large(limit)
-            else:
-                parts.clear()
-            if not message.get("more_body"):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+        return await read_body(self.headers, self._receive, limit)
 
     def gone(self, leave: Callable[[], object]) -> None:
         self._watch = asyncio.get_running_loop().create_task(self._watched(leave))
@@ -94,6 +75,30 @@ class AsgiDownstream:
         if self._watch is not None:
             self._watch.cancel()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """The body of an ASGI request; GatewayError 413 past `limit` bytes, ClientGone where it ends early."""
+    declared = headers.get(b"content-length", b"")
+    drained = limit * _DRAINED
+    if declared.isdigit() and int(declared) > drained:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        elif size > drained or not message.get("more_body"):
+            raise _too_large(limit)
+        else:
+            parts.clear()
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(limit: int) -> GatewayError:

@@ -36,6 +36,8 @@ _TYPES: dict[str, tuple[Any, str]] = {
     "models": (list, "a list of model names"),
 }
 _LISTS = ("tools", "messages")
+_LONGEST_NAME = 256
+_MOST_NAMES = 16
 _IMAGE_TOKENS = 1000  # a typical photograph: 765 to 1,600 tokens by the vendors' own tables
 
 
@@ -90,8 +92,10 @@ def read_ask(body: bytes) -> Ask:
     _check_messages(ask)
     ask.model = _model(ask)
     ask.models = tuple(values.get("models") or ())
-    if not all(isinstance(name, str) for name in ask.models):
-        raise _bad("models", "must be a list of model names")
+    if len(ask.models) > _MOST_NAMES or not all(
+        isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME for name in ask.models
+    ):
+        raise _bad("models", f"must be a list of at most {_MOST_NAMES} model ids")
     ask.stream = values.get("stream") or False
     ask.include_usage = bool((values.get("stream_options") or {}).get("include_usage"))
     ask.max_tokens = values.get("max_completion_tokens") or values.get("max_tokens")
@@ -132,7 +136,7 @@ def _model(ask: Ask) -> str:
         message = "`model` is missing. Send a model id, or `auto` to have one chosen."
         raise GatewayError(400, message, code="missing_model", param="model")
     model = ask.value("model")
-    if not isinstance(model, str) or not model:
+    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_NAME:
         raise _bad("model", "must be a model id such as `auto` or `openai/gpt-6-luna`")
     return model
 

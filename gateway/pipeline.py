@@ -17,7 +17,7 @@ from gateway.record import Journal
 from gateway.refuse import INTERNAL, no_one_answered, refuse
 from gateway.relay import Answer, account, begun, relay
 from gateway.snapshot import Snapshot, Target
-from gateway.upstream import Upstream
+from gateway.upstream import Upstream, first_event_seconds
 
 _log = logging.getLogger("headrace")
 
@@ -63,9 +63,10 @@ async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downs
 
 async def _body(now: Snapshot, exchange: Exchange, down: Downstream) -> bytes:
     started = time.monotonic_ns()
-    body = await down.body(now.config.server.max_body)
-    exchange.body_ns = time.monotonic_ns() - started
-    return body
+    try:
+        return await down.body(now.config.server.max_body)
+    finally:
+        exchange.body_ns = time.monotonic_ns() - started
 
 
 def _leaver(exchange: Exchange) -> Callable[[], None]:
@@ -104,13 +105,18 @@ async def _answer(upstream: Upstream, exchange: Exchange, ask: Ask) -> Answer:
 async def _attempt(upstream: Upstream, exchange: Exchange, ask: Ask, target: Target) -> Answer:
     exchange.target = target
     body, exchange.dropped = target.wire.encode(ask, target.provider, target.model.model)
+    patience = first_event_seconds(target, ask.stream)
     sent = time.monotonic_ns()
     failure: UpstreamError | None = None
     try:
-        reply = await upstream.send(target, ask.stream, body)
-        return await begun(reply, target, ask)
+        async with asyncio.timeout(patience):
+            reply = await upstream.send(target, ask.stream, body)
+            return await begun(reply, target, ask)
     except UpstreamError as error:
         failure = error
         raise
+    except TimeoutError:
+        failure = UpstreamError(504, f"no answer within {patience:g} s", "upstream_timeout")
+        raise failure from None
     finally:
         exchange.attempted(target.name, target.provider.name, time.monotonic_ns() - sent, failure)

@@ -12,7 +12,6 @@ import os
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,20 +111,25 @@ def row_of(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def read_rows(path: Path) -> Iterator[bytes]:
-    """The JSON rows of a journal file, up to its end or its first torn record."""
+def read_rows(path: Path) -> tuple[list[bytes], int]:
+    """The JSON rows of a journal file, and how many of its bytes cannot be read: a torn end, or damage."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:  # its rows have just gone to the store
-        return
-    place = 0
+        return [], 0
+    rows: list[bytes] = []
+    place = lost = 0
     while place + _HEAD.size <= len(data):
         length, crc = _HEAD.unpack_from(data, place)
         row = data[place + _HEAD.size : place + _HEAD.size + length]
-        if len(row) != length or zlib.crc32(row) != crc:
+        if len(row) != length:
             break
-        yield row
         place += _HEAD.size + length
+        if zlib.crc32(row) == crc:
+            rows.append(row)
+        else:
+            lost += _HEAD.size + length
+    return rows, lost + len(data) - place
 
 
 def journals(directory: Path) -> list[Path]:

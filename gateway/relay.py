@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ import msgspec
 import orjson
 
 from gateway.downstream import Downstream, Headers
-from gateway.errors import UpstreamError
+from gateway.errors import AUTH, UpstreamError
 from gateway.exchange import Ask, Exchange
 from gateway.money import NANO, Usage, cost_nano, usd
 from gateway.providers import Reply as PlainReply
@@ -24,6 +25,7 @@ DONE = b"data: [DONE]\n\n"
 _LONGEST_ERROR = 64 * 1024
 _LONGEST_HEADER = 1024
 _BYTES_PER_TOKEN = 4
+_LONGEST_WAIT = 24 * 3600.0  # seconds of a provider's retry-after that are passed on
 
 
 class Answer(NamedTuple):
@@ -77,7 +79,10 @@ async def _refusal(reply: Reply, target: Target) -> UpstreamError:
     status = (
         reply.status if reply.status >= 400 else 502
     )  # a redirect is not followed: it would carry the key along
-    return UpstreamError(status, message, code, _retry_after(reply.headers.get("retry-after")))
+    failure = UpstreamError(status, message, code, _retry_after(reply.headers.get("retry-after")))
+    if failure.kind == AUTH:  # vendors put parts of the key into these words
+        failure.message = "the provider refused the gateway's credential"
+    return failure
 
 
 def _retry_after(value: str | None) -> float | None:
@@ -85,23 +90,23 @@ def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 async def relay(answer: Answer, down: Downstream, exchange: Exchange) -> bytes:
     """Sends all of the answer but its last bytes, which it returns: they go out once all is recorded."""
-    exchange.status = 200
     if answer.plain is not None:
         body, usage, finish = answer.plain
         account(exchange, usage, finish, len(body) // _BYTES_PER_TOKEN)
         exchange.first_ns = time.monotonic_ns()
         await down.head(200, _plain_headers(exchange, len(body)))
+        exchange.status = 200
         return body
     assert answer.stream is not None and answer.chunks is not None
     try:
@@ -118,14 +123,15 @@ async def _relay_stream(
 ) -> bytes:
     exchange.first_ns = time.monotonic_ns()
     await down.head(200, _stream_headers(exchange))
-    events = first.count(b"\n\n")
+    exchange.status = 200
+    events = first.count(b"data:")
     failure: UpstreamError | None = None
     try:
         await down.chunk(first)
         if not stream.done:
             async for chunk in chunks:
                 if data := stream.feed(chunk):
-                    events += data.count(b"\n\n")
+                    events += data.count(b"data:")
                     await down.chunk(data)
                 if stream.done or stream.error:
                     break

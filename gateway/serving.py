@@ -26,6 +26,11 @@ CONFIG_VARIABLE, DATA_VARIABLE = "HEADRACE_CONFIG", "HEADRACE_DATA"
 def gateway(config: Config, where: str, data: Path) -> Gateway:
     """The application for `config`; ConfigError where it leaves nothing to route to."""
     snapshot = publish(config, where)
+    if not snapshot.targets and config.providers:
+        raise ConfigError(
+            f"{where}: no model of the providers {', '.join(config.providers)} is known; "
+            "add them under `models:`, such as local/small: {input: 0.1, output: 0.4}"
+        )
     if not snapshot.targets:
         raise ConfigError(
             "no provider is configured. Set one of "

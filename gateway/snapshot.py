@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.brain import Classifier
-from gateway.config import Config, Secret, Strategy, Tier, Timeouts, did_you_mean
+from gateway.config import Config, Secret, Strategy, Tier, Timeouts
 from gateway.errors import GatewayError
 from gateway.providers import Provider, Wire
 from gateway.registry import Model, resolve, suggest
@@ -21,7 +21,7 @@ class Target:
     wire: Wire
     url: str
     stream_url: str
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)  # the credential is in them
     timeouts: Timeouts
     allow_private: bool
     unable: int  # the needs (`exchange.NEED_NAMES`) that the model is known not to serve
@@ -59,31 +59,32 @@ class Snapshot:
     keys_required: bool
 
     def route(self, *names: str) -> Route:
-        """The route of one name, or the targets of several as given; GatewayError 404 for an unknown one."""
-        if len(names) == 1:
-            return self.routes.get(names[0]) or Route(names[0], self._named(names[0]))
+        """The route of one name, or the models of several in that order; GatewayError for an unknown one."""
+        if len(names) == 1 and names[0] in self.routes:
+            return self.routes[names[0]]
         targets: dict[str, Target] = {}
         for name in names:
-            route = self.routes.get(name)
-            for target in route.targets if route else self._named(name):
-                targets[target.name] = target
-        return Route(",".join(names), tuple(targets.values()))
+            if name in self.routes:
+                message = f"`models` is a list of model ids, and `{name}` is a route. Send it as `model`."
+                raise GatewayError(400, message, code="invalid_value", param="models")
+            targets.update((target.name, target) for target in named(self.registry, self.targets, name))
+        # By the models' own names: a client's spelling of them goes into headers and rows.
+        return Route(",".join(targets), tuple(targets.values()))
 
-    def _named(self, name: str) -> tuple[Target, ...]:
-        models = resolve(self.registry, name)
-        targets = tuple(self.targets[model.id] for model in models if model.id in self.targets)
-        if not targets:
-            raise self._unknown(name, models)
-        return targets
 
-    def _unknown(self, name: str, models: list[Model]) -> GatewayError:
-        if models:
-            message = (
-                f"The model `{name}` is known, but its provider ({models[0].provider}) is not configured. "
-                "Configure it, or send `auto`."
-            )
-        else:
-            near = suggest(self.registry, name)
-            hint = f" Did you mean {', '.join(near)}?" if near else did_you_mean(name, list(self.routes))
-            message = f"The model `{name}` does not exist.{hint} GET /v1/models lists all; `auto` chooses."
-        return GatewayError(404, message, code="model_not_found", param="model")
+def named(registry: dict[str, Model], targets: dict[str, Target], name: str) -> tuple[Target, ...]:
+    """The targets of the model that `name` means; GatewayError 404 where there is none."""
+    models = resolve(registry, name)
+    found = tuple(targets[model.id] for model in models if model.id in targets)
+    if found:
+        return found
+    if models:
+        message = (
+            f"The model `{name}` is known, but its provider ({models[0].provider}) is not configured. "
+            "Configure it, or send `auto`."
+        )
+    else:
+        near = suggest(registry, name)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        message = f"The model `{name}` does not exist.{hint} GET /v1/models lists all; `auto` chooses."
+    raise GatewayError(404, message, code="model_not_found", param="model")

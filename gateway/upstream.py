@@ -19,6 +19,7 @@ from gateway.snapshot import Target
 MAX_REPLY = 64 * 1024 * 1024  # bytes of one plain reply
 _MAX_IDLE_SECONDS = 60
 _LINGER_SECONDS = 1.0
+_FIRST_EVENT_SECONDS = 60
 
 
 class Reply:
@@ -68,25 +69,32 @@ class Upstream:
         self._public, self._private = _session(_PublicResolver()), _session(ThreadedResolver())
 
     async def send(self, target: Target, stream: bool, body: bytes) -> Reply:
-        """Posts `body` to `target` and waits for the head of the reply, no longer than for a first event."""
+        """Posts `body` to `target` and waits for the head of the reply."""
         session = self._private if target.allow_private else self._public
         timeouts = target.timeouts
         limits = aiohttp.ClientTimeout(
-            total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.idle
+            total=timeouts.total,
+            sock_connect=timeouts.connect,
+            sock_read=max(timeouts.idle, first_event_seconds(target, stream)),
         )
         url = target.stream_url if stream else target.url
         with _mapped(timeouts):
-            async with asyncio.timeout(timeouts.first_event):
-                # A redirect would carry the provider's key to wherever it points.
-                response = await session.post(
-                    url, data=body, headers=target.headers, timeout=limits, allow_redirects=False
-                )
+            # A redirect would carry the provider's key to wherever it points.
+            response = await session.post(
+                url, data=body, headers=target.headers, timeout=limits, allow_redirects=False
+            )
         return Reply(response, timeouts)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._public.close()
         await self._private.close()
+
+
+def first_event_seconds(target: Target, stream: bool) -> float:
+    """How long `target` may take to the first event of its reply; a plain reply is one event."""
+    timeouts = target.timeouts
+    return timeouts.first_event or (_FIRST_EVENT_SECONDS if stream else timeouts.total)
 
 
 def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
@@ -126,10 +134,7 @@ def _mapped(timeouts: Timeouts) -> Iterator[None]:
     except aiohttp.ClientConnectorError as error:
         raise UpstreamError(502, f"cannot connect: {error.os_error}", "unreachable") from None
     except TimeoutError:
-        limits = (
-            f"first event {timeouts.first_event:g} s, idle {timeouts.idle:g} s, total {timeouts.total:g} s"
-        )
-        raise UpstreamError(504, f"no answer in time ({limits})", "upstream_timeout") from None
+        raise UpstreamError(504, "no more of the answer in time", "upstream_timeout") from None
     except aiohttp.ClientPayloadError:
         raise UpstreamError(502, "the reply was cut off", "cut") from None
     except (aiohttp.ClientError, ValueError) as error:

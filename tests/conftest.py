@@ -151,15 +151,6 @@ class Gateway:
         assert len(found) == 1, found
         return found[0]
 
-    def last_row(self, seconds: float = 5) -> dict[str, Any]:
-        """The newest row, of an exchange that may just be ending."""
-        count = len(self.rows())
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not count:
-            time.sleep(0.05)
-            count = len(self.rows())
-        return self.rows()[-1]
-
 
 StartGateway = Callable[..., Gateway]
 

@@ -14,8 +14,10 @@ from starlette.routing import Route as HttpRoute
 
 from gateway.admit import admit, wish
 from gateway.control.explain import explain
+from gateway.downstream import ClientGone, read_body
 from gateway.errors import GatewayError
 from gateway.exchange import read_ask, request_id
+from gateway.refuse import INTERNAL
 from gateway.registry import Model
 from gateway.snapshot import Snapshot
 
@@ -45,7 +47,7 @@ def create_control(current: Callable[[], Snapshot]) -> Starlette:
     async def route(request: Request) -> Response:
         now, headers = current(), dict(request.scope["headers"])
         admit(now, headers)
-        body = await _body(request, now.config.server.max_body)
+        body = await read_body(headers, request.receive, now.config.server.max_body)
         return _json(explain(now, read_ask(body), wish(headers)))
 
     return Starlette(
@@ -56,8 +58,16 @@ def create_control(current: Callable[[], Snapshot]) -> Starlette:
             HttpRoute("/models", models),
             HttpRoute("/v1/models/{name:path}", model),
             HttpRoute("/v1/route", route, methods=["POST"]),
+            # The hot endpoints are answered before this application; here they say which method they take.
+            HttpRoute("/v1/chat/completions", route, methods=["POST"]),
+            HttpRoute("/chat/completions", route, methods=["POST"]),
         ],
-        exception_handlers={GatewayError: _refused, HTTPException: _not_here},
+        exception_handlers={
+            GatewayError: _refused,
+            HTTPException: _not_here,
+            ClientGone: _nobody,
+            Exception: _failed,
+        },
     )
 
 
@@ -70,22 +80,19 @@ def _described(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": 0, "owned_by": model.provider}
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise GatewayError(
-                413, f"The body is larger than {limit} bytes. Send less.", code="body_too_large"
-            )
-    return body
-
-
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     headers = {"x-request-id": request_id()}
     headers.update((name.decode(), value.decode()) for name, value in error.headers)
     return Response(error.body(), error.status, headers, media_type="application/json")
+
+
+async def _nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return await _refused(request, GatewayError(500, INTERNAL, type="api_error", code="internal"))
 
 
 async def _not_here(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.exchange import AUDIO, FILES, JSON_SCHEMA, TOOLS, VISION
 from gateway.providers import PROVIDERS, WIRES, Provider
 from gateway.registry import Model, extend, load
-from gateway.snapshot import Route, Snapshot, Target
+from gateway.snapshot import Route, Snapshot, Target, named
 from gateway.upstream import is_private
 
 ADMIN_SECRET = "HEADRACE_ADMIN_SECRET"  # noqa: S105 - the name of the variable
@@ -53,7 +53,7 @@ def publish(config: Config, where: str, env: Mapping[str, str] = os.environ) -> 
 def whole_registry(config: Config, where: str) -> Snapshot:
     """A snapshot in which every known provider counts as configured: to look at decisions without any key."""
     providers = {name: ProviderConfig(api_key=Secret("none")) for name in PROVIDERS}
-    everything = Config(providers=providers, models=config.models, routes=config.routes, server=config.server)
+    everything = Config(providers=providers, models=config.models, routes=config.routes)
     return publish(everything, where, {})
 
 
@@ -85,9 +85,7 @@ def _provider(name: str, settings: ProviderConfig, where: str) -> Provider:
     base_url = (settings.base_url or (known.base_url if known else "")).rstrip("/")
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise ConfigError(
-            f"{where}: providers.{name}.base_url: {base_url!r}: must be http(s)://HOST[:PORT][/PATH]"
-        )
+        raise ConfigError(f"{where}: providers.{name}.base_url: must be http(s)://HOST[:PORT][/PATH]")
     if settings.base_url and not settings.allow_private and _is_private_host(parts.hostname):
         raise ConfigError(
             f"{where}: providers.{name}.base_url: {parts.hostname} is a private address; "
@@ -125,9 +123,9 @@ def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str
         stream_url=wire.url(provider.base_url, model.model, True),
         headers=wire.headers(key),
         timeouts=settings.timeouts,
-        # A known provider that lives on this machine by default (ollama, vllm) is meant to.
         unable=_unable(model),
         room=model.max_input or model.context or math.inf,
+        # A known provider that lives on this machine by default (ollama, vllm) is meant to.
         allow_private=settings.allow_private or _is_private_host(urlsplit(provider.base_url).hostname or ""),
     )
 
@@ -150,10 +148,9 @@ def _routes(
     chat = [target for target in targets.values() if target.model.chat]
     settings = {"auto": RouteConfig(), **config.routes}
     routes: dict[str, Route] = {}
-    plain = Snapshot(config, registry, targets, {}, None, Secret(), False)  # type: ignore[arg-type]
     for name, route in settings.items():
-        candidates = _named(plain, route.candidates, f"{where}: routes.{name}.candidates")
-        fallbacks = _named(plain, route.fallbacks, f"{where}: routes.{name}.fallbacks")
+        candidates = _named(registry, targets, route.candidates, f"{where}: routes.{name}.candidates")
+        fallbacks = _named(registry, targets, route.fallbacks, f"{where}: routes.{name}.fallbacks")
         routes[name] = Route(name, candidates or tuple(chat), fallbacks, route.strategy, route.tier)
     auto = routes["auto"]
     for strategy in get_args(Strategy):
@@ -163,18 +160,22 @@ def _routes(
     return routes
 
 
-def _named(plain: Snapshot, names: Iterable[str], where: str) -> tuple[Target, ...]:
-    targets: dict[str, Target] = {}
+def _named(
+    registry: dict[str, Model], targets: dict[str, Target], names: Iterable[str], where: str
+) -> tuple[Target, ...]:
+    found: dict[str, Target] = {}
     for name in names:
         try:
-            targets.update((target.name, target) for target in plain.route(name).targets)
+            found.update((target.name, target) for target in named(registry, targets, name))
         except GatewayError as error:
             raise ConfigError(f"{where}: {error.message}") from None
-    return tuple(targets.values())
+    return tuple(found.values())
 
 
 def _check_exposure(config: Config, secret: Secret) -> None:
     host = config.server.host
+    if config.keys == "required" and not secret:
+        raise ConfigError(f"keys: required, and there is no key: set {ADMIN_SECRET}")
     if host in _LOOPBACK:
         return
     if not secret:

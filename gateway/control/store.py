@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,12 @@ CREATE INDEX IF NOT EXISTS exchanges_at ON exchanges (at_ms);
 """
 _BOOLEANS = ("stream", "client_gone")
 _INSERT = """
-INSERT OR IGNORE INTO exchanges VALUES (
+INSERT INTO exchanges VALUES (
     :request_id, :at_ms, :key, :route, :task, :confidence, :difficulty, :strategy, :tier, :reason,
     :model, :provider, :attempts, :status, :error, :finish, :stream, :client_gone,
     :input, :cache_read, :cache_write, :output, :reasoning, :usage_source, :cost_nano,
     :upstream_us, :overhead_us, :first_byte_us
-)
+) ON CONFLICT (request_id) DO NOTHING
 """
 _SUMMARY = """
 SELECT CASE ? WHEN 'model' THEN model WHEN 'task' THEN task ELSE key END AS name,
@@ -58,10 +58,22 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
 
-    def add(self, rows: Iterable[bytes]) -> None:
-        """Commits JSON rows; those already there stay as they are."""
-        with self._db:
-            self._db.executemany(_INSERT, map(_to_columns, rows))
+    def add(self, rows: Sequence[bytes]) -> None:
+        """Commits JSON rows; those already there stay as they are.
+
+        A row that is no row is logged and left out; sqlite3.OperationalError where nothing can be written.
+        """
+        try:
+            with self._db:
+                self._db.executemany(_INSERT, map(_to_columns, rows))
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:
+            if len(rows) == 1:
+                _log.error("the store refuses a row: %r: %r", error, rows[0])
+                return
+            for row in rows:
+                self.add([row])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row, oldest first, as the journal wrote it."""
@@ -96,9 +108,13 @@ def replay(directory: Path, store: Store) -> int:
     moved = 0
     for path in journals(directory):
         if orphaned(path):
-            rows = list(read_rows(path))
+            rows, lost = read_rows(path)
             store.add(rows)
-            path.unlink(missing_ok=True)
+            if lost:
+                _log.error("%d bytes of %s cannot be read; it is kept as .damaged", lost, path)
+                path.rename(path.with_suffix(".damaged"))
+            else:
+                path.unlink(missing_ok=True)
             moved += len(rows)
     return moved
 
@@ -106,9 +122,9 @@ def replay(directory: Path, store: Store) -> int:
 def all_rows(directory: Path, database: Path) -> list[dict[str, Any]]:
     """Every row of journals and store together, each once, oldest first; also beside a live gateway."""
     # Journals first: a row leaves its journal only after it is in the store.
-    found = {
-        row["request_id"]: row for path in journals(directory) for row in map(orjson.loads, read_rows(path))
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for path in journals(directory):
+        found.update((row["request_id"], row) for row in map(orjson.loads, read_rows(path)[0]))
     if database.exists():
         with closing(Store(database)) as store:
             found.update((row["request_id"], row) for row in store.rows())

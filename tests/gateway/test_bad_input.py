@@ -35,6 +35,9 @@ CASES: dict[str, tuple[bytes, int, str, str | None]] = {
     "no model": (b'{"messages":[{"role":"user","content":"hi"}]}', 400, "missing_model", "model"),
     "model is a number": (with_(model=3), 400, "invalid_value", "model"),
     "model is empty": (with_(model=""), 400, "invalid_value", "model"),
+    "model is too long": (with_(model="m" * 300), 400, "invalid_value", "model"),
+    "too many models": (with_(models=["openai/gpt-6-luna"] * 17), 400, "invalid_value", "models"),
+    "a route among the models": (with_(models=["openai/gpt-6-luna", "auto"]), 400, "invalid_value", "models"),
     "unknown model": (with_(model="gpt-99-ultra"), 404, "model_not_found", "model"),
     "model of an absent provider": (with_(model="groq/openai/gpt-oss-20b"), 404, "model_not_found", "model"),
     "unknown model in the list": (with_(models=["nobody/nothing"]), 404, "model_not_found", "model"),
@@ -101,7 +104,15 @@ def test_every_refusal_has_its_row(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(
     ("header", "value"),
-    [("x-headrace-strategy", "fastest"), ("x-headrace-tier", "gold"), ("x-headrace-max-cost", "cheap")],
+    [
+        ("x-headrace-strategy", "fastest"),
+        ("x-headrace-tier", "gold"),
+        ("x-headrace-max-cost", "cheap"),
+        ("x-headrace-max-cost", "-1"),
+        ("x-headrace-max-cost", "NaN"),
+        ("x-headrace-max-cost", "1e999999"),
+        ("x-headrace-max-cost", "1e5000"),
+    ],
 )
 def test_a_wish_that_is_none(gateway: Gateway, header: str, value: str) -> None:
     reply = gateway.chat(headers={header: value})
@@ -123,7 +134,7 @@ def test_paths_and_methods(gateway: Gateway) -> None:
     reply = request(f"{gateway.url}/v1/route")
     assert (reply.status, reply.json()["error"]["code"]) == (405, "method_not_allowed")
     reply = request(f"{gateway.url}/v1/chat/completions")
-    assert reply.status in (404, 405)
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
 
 
 def raw(gateway: Gateway, data: bytes, then: bytes = b"") -> socket.socket:
@@ -183,3 +194,7 @@ def test_client_names_cannot_forge_headers(gateway: Gateway) -> None:
     assert reply.status == 200
     assert "set-cookie" not in reply.headers
     assert len(reply.headers["x-headrace-dropped"]) <= 1024
+    odd = request(f"{gateway.url}/v1/chat/completions", with_(model="gpt-6-luna\r\nset-cookie: a=b"))
+    assert odd.status == 404 and "set-cookie" not in odd.headers
+    spelled = request(f"{gateway.url}/v1/chat/completions", with_(model="gpt-6\r\n-luna"))
+    assert spelled.status == 200 and spelled.headers["x-headrace-model"] == "openai/gpt-6-luna"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
+from gateway.providers import PROVIDERS
 from gateway.registry import TASKS, load
 from tests.conftest import Simulator, StartGateway, clean_environment
 
@@ -73,7 +74,7 @@ def test_route_without_a_provider_ranks_the_whole_registry() -> None:
     assert decision["task"] == "creative_writing" and decision["decided_by"] == "l1"
     assert set(decision["candidates"][0]) >= {"model", "p", "ability", "expected_cost_usd"}
     named = {c["model"] for c in decision["candidates"]} | {out["model"] for out in decision["left_out"]}
-    assert named == {model.id for model in load().values() if model.chat and model.id in named}
+    assert named == {m.id for m in load().values() if m.chat and m.provider in PROVIDERS}
     assert len(named) > 60
 
 
@@ -108,9 +109,11 @@ def test_route_reads_a_file(tmp_path: Path) -> None:
     ("command", "code", "word"),
     [
         (("route",), 2, "PROMPT"),
-        (("route", "hi", "--tier", "gold"), 1, "standard"),
+        (("route", "hi", "--tier", "gold"), 2, "standard"),
         (("route", "hi", "--model", "gpt-99"), 1, "does not exist"),
+        (("route", "hi", "--max-cost", "cheap"), 2, "--max-cost"),
         (("usage", "--data", "nowhere-at-all"), 2, "nowhere-at-all"),
+        (("usage", "export", "--data", "nowhere-at-all"), 2, "nowhere-at-all"),
         (("simulate", "--fault", "lightning"), 2, "allowed"),
         (("fly",), 2, "No such command"),
         (("up", "--port", "x"), 2, "--port"),

@@ -134,6 +134,7 @@ UNUSABLE = {
         "models: {local/x: {abilities: {codegen: 3}}}",
         ["models.local/x.abilities.codegen", "code_generation"],
     ),
+    "a key, and none there is": ("keys: required", ["keys: required", "HEADRACE_ADMIN_SECRET"]),
     "reachable by others": ("server: {host: 0.0.0.0}", ["0.0.0.0", "HEADRACE_ADMIN_SECRET"]),
 }
 

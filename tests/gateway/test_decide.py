@@ -14,7 +14,7 @@ from gateway.decide import FLOORS, MAX_ATTEMPTS, Decision, Wish, chance, decide,
 from gateway.errors import GatewayError
 from gateway.exchange import Ask, read_ask
 from gateway.registry import TASKS
-from gateway.snapshot import Snapshot
+from gateway.snapshot import Route, Snapshot
 
 KEY = ProviderConfig(api_key=Secret("k"))
 ALL = ("openai", "anthropic", "gemini", "deepseek", "mistral", "groq")
@@ -151,6 +151,10 @@ def test_a_max_cost_is_kept(snapshot: Snapshot) -> None:
     decision = decided(snapshot, ask(), label(), tier="none", max_cost_nano=cap)
     assert all(c.expected_nano is not None and c.expected_nano <= cap for c in decision.candidates)  # type: ignore[operator]
     assert len(decision.candidates) < len(everyone)
+    dear = [target for target in snapshot.route("auto").targets if target.name == "openai/gpt-6-astra"]
+    route = Route("mine", snapshot.route("auto").targets, tuple(dear), "cheapest")
+    capped = decide(route, ask(), label(), Wish(max_cost_nano=cap), whole=True)
+    assert "openai/gpt-6-astra" not in {c.target.name for c in capped.candidates}
     with pytest.raises(GatewayError, match="max cost"):
         decided(snapshot, ask(), label(), max_cost_nano=0)
 
@@ -194,8 +198,10 @@ def test_a_route_has_its_own_candidates_strategy_and_tier() -> None:
 def test_a_named_model_is_served_as_named(snapshot: Snapshot) -> None:
     decision = decide(snapshot.route("openai/gpt-5.4-nano"), ask(), label(difficulty=1.0), Wish())
     assert [c.target.name for c in decision.candidates] == ["openai/gpt-5.4-nano"]
-    listed = snapshot.route("mistral/ministral-3b-2512", "auto:best", "openai/gpt-6-luna")
-    assert listed.targets[0].name == "mistral/ministral-3b-2512"
+    names = ["mistral/ministral-3b-2512", "openai/gpt-6-luna"]
+    assert [t.name for t in snapshot.route(*names).targets] == names
+    with pytest.raises(GatewayError, match="`auto` is a route"):
+        snapshot.route("mistral/ministral-3b-2512", "auto")
     bare = snapshot.route("gpt-6-luna")
     assert bare.targets[0].name == "openai/gpt-6-luna"
     alias = snapshot.route("google/gemini-4-argon")

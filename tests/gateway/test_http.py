@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import openai
 import pytest
 
+from gateway.record import journals
 from tests.conftest import Gateway, Simulator, StartGateway, request
 
 
@@ -107,13 +109,12 @@ def test_several_workers_share_a_port_and_a_store(
     start_gateway: StartGateway, simulator: Simulator, workers: int
 ) -> None:
     gateway = start_gateway({"providers": simulator.providers("openai")}, "--workers", str(workers))
-    ids: set[str] = set()
-    for _ in range(500):  # the second worker may be up later than the first
-        ids.add(gateway.chat().headers["x-request-id"])
-        if len({name[16:26] for name in ids}) == workers:
-            break
-    else:
-        pytest.fail("one worker answered every request")
+    ids = {gateway.chat().headers["x-request-id"] for _ in range(20)}
+    deadline = time.monotonic() + 30
+    while len(journals(gateway.data / "journal")) < workers:  # each has its own
+        assert time.monotonic() < deadline, "a worker did not start"
+        time.sleep(0.05)
+    ids |= {gateway.chat().headers["x-request-id"] for _ in range(20)}
     assert ids <= {row["request_id"] for row in gateway.rows()}
     gateway.process.stop()
     assert ids <= {row["request_id"] for row in gateway.rows()}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,41 @@ def test_a_row_tells_all(gateway: Gateway, stream: bool) -> None:
     assert abs(row["at_ms"] - time.time() * 1000) < 60_000
     assert row["upstream_us"] > 0 and row["overhead_us"] > 0 and row["first_byte_us"] > 0
     assert len(row["attempts"]) == 1
-    model = load()[row["model"]]
-    assert model.input and model.output
-    prompt = row["input"] + row["cache_read"] + row["cache_write"]
-    dearest = (prompt * float(model.input) * 1.25 + row["output"] * float(model.output)) * 1000
-    assert 0 < row["cost_nano"] <= dearest + 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-6-luna", "anthropic/claude-haiku-4-5", "gemini/gemini-3.6-flash"]
+)
+def test_a_cost_is_exactly_tokens_times_list_price(gateway: Gateway, model: str, stream: bool) -> None:
+    row = gateway.row(gateway.chat(model=model, stream=stream).headers["x-request-id"])
+    entry = load()[model]
+    assert row["usage_source"] == "provider" and row["input"] > 0 and row["output"] > 0
+    assert entry.input and entry.output
+    prices = {
+        "input": entry.input,
+        "output": entry.output,
+        "cache_read": entry.cache_read or entry.input,
+        "cache_write": entry.cache_write or entry.input,
+    }
+    exact = sum(row[part] * Decimal(price) for part, price in prices.items()) * 1000
+    assert row["cost_nano"] == exact.to_integral_value(ROUND_HALF_UP)
+
+
+def test_a_damaged_journal_is_kept_and_a_bad_row_holds_up_no_other(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    ids = [recorded(journal).id for _ in range(5)]
+    whole = bytearray(journal.path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    journal.path.write_bytes(whole)
+    journal.close()
+    store = Store(tmp_path / "db")
+    assert replay(tmp_path / "journal", store) == 4
+    assert [path.suffix for path in (tmp_path / "journal").iterdir()] == [".damaged"]
+    good = json.dumps({**next(iter(store.rows())), "request_id": "req_good"}).encode()
+    store.add([b'{"request_id": "req_bad", "attempts": []}', b"no JSON", good])
+    assert {row["request_id"] for row in store.rows()} == {*ids[:2], *ids[3:], "req_good"}
+    store.close()
 
 
 def test_the_rows_reach_the_store(gateway: Gateway) -> None:
@@ -153,11 +184,16 @@ def test_a_torn_record_ends_the_journal_and_spoils_nothing_before_it(tmp_path: P
     whole = journal.path.read_bytes()
     for cut in range(1, len(whole) // 3):
         journal.path.write_bytes(whole[:-cut])
-        assert [json.loads(row)["request_id"] for row in read_rows(journal.path)] == ids[:2]
+        assert [json.loads(row)["request_id"] for row in read_rows(journal.path)[0]] == ids[:2]
     spoiled = bytearray(whole)
     spoiled[-1] ^= 1
     journal.path.write_bytes(spoiled)
-    assert len(list(read_rows(journal.path))) == 2
+    rows, lost = read_rows(journal.path)
+    assert (len(rows), lost) == (2, len(whole) // 3)
+    spoiled = bytearray(whole)
+    spoiled[len(whole) // 2] ^= 1
+    journal.path.write_bytes(spoiled)
+    assert [json.loads(row)["request_id"] for row in read_rows(journal.path)[0]] == [ids[0], ids[2]]
     journal.close()
 
 
@@ -183,7 +219,7 @@ def test_an_exchange_is_recorded_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     exchange = recorded(journal)
     journal.record(exchange)
-    assert len(journal.pending) == len(list(read_rows(journal.path))) == 1
+    assert len(journal.pending) == len(read_rows(journal.path)[0]) == 1
     journal.close()
 
 
@@ -197,7 +233,7 @@ def test_the_journal_is_emptied_once_its_rows_are_stored(
     assert journal.path.stat().st_size > 2000, "pending rows must stay"
     journal.pending.clear()
     last = recorded(journal)
-    rows: list[Any] = [json.loads(row) for row in read_rows(journal.path)]
+    rows: list[Any] = [json.loads(row) for row in read_rows(journal.path)[0]]
     assert [row["request_id"] for row in rows] == [last.id]
     journal.close()
 
@@ -214,7 +250,7 @@ def test_a_full_disk_costs_no_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "write", full)
     second = recorded(journal)
     third = recorded(journal)
-    kept = [json.loads(row)["request_id"] for row in read_rows(journal.path)]
+    kept = [json.loads(row)["request_id"] for row in read_rows(journal.path)[0]]
     assert kept == [first.id, third.id], "the part of a record is taken back"
     assert len(journal.pending) == 3 and second.recorded, "the store still gets it"
     journal.close()
@@ -229,7 +265,7 @@ def test_a_locked_store_fails_no_request_and_loses_no_row(
         lock.execute("BEGIN EXCLUSIVE")
         ids |= {gateway.chat().headers["x-request-id"] for _ in range(50)}
         assert ids <= {
-            json.loads(row)["request_id"] for row in read_rows(journals(gateway.data / "journal")[0])
+            json.loads(row)["request_id"] for row in read_rows(journals(gateway.data / "journal")[0])[0]
         }
         lock.execute("ROLLBACK")
     lock.close()

@@ -181,3 +181,42 @@ def test_strange_answers_are_a_502(provider: Provider, start_gateway: StartGatew
         assert "local/m" in got.json()["error"]["message"]
         assert gateway.row(got.headers["x-request-id"])["status"] == got.status
     assert "Traceback" not in gateway.process.log.read_text()
+
+
+def test_comments_are_no_event(provider: Provider, start_gateway: StartGateway) -> None:
+    def answer(write: Any) -> None:
+        write(STREAM_HEAD)
+        for _ in range(50):
+            write(chunk(b": ping\n\n"))
+            time.sleep(0.2)
+
+    provider.answer = answer
+    gateway = start_gateway(provider.config())
+    started = time.monotonic()
+    assert gateway.chat(model="local/m", stream=True).status == 502
+    assert time.monotonic() - started < 8, "first_event is 2 s"
+
+
+@pytest.mark.parametrize("wait", ["inf", "nan", "-5", "soon", "1e300", ""])
+def test_a_strange_retry_after(provider: Provider, start_gateway: StartGateway, wait: str) -> None:
+    provider.answer = lambda write: write(
+        plain(b'{"error":{"message":"slow down"}}', f"retry-after: {wait}", status="429 Too Many Requests")
+    )
+    reply = start_gateway(provider.config()).chat(model="local/m")
+    assert reply.status == 429
+    assert 0 <= int(reply.headers.get("retry-after", "0")) <= 24 * 3600
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_a_providers_words_about_our_key_go_no_further(
+    provider: Provider, start_gateway: StartGateway, status: str
+) -> None:
+    provider.answer = lambda write: write(
+        plain(b'{"error":{"message":"Incorrect API key provided: secret-of-local"}}', status=status)
+    )
+    gateway = start_gateway(provider.config())
+    reply = gateway.chat(model="local/m")
+    assert reply.status == 502 and "refused the gateway's credential" in reply.json()["error"]["message"]
+    gateway.process.stop()
+    seen = reply.body + gateway.process.log.read_bytes() + str(gateway.rows()).encode()
+    assert b"secret-of-local" not in seen
