@@ -76,9 +76,8 @@ async def _refusal(reply: Reply, target: Target) -> UpstreamError:
         if len(data) > _LONGEST_ERROR:
             break
     message, code = target.wire.error(reply.status, data)
-    status = (
-        reply.status if reply.status >= 400 else 502
-    )  # a redirect is not followed: it would carry the key along
+    # A redirect is not followed, as it would carry the key along: it is a failure like any other.
+    status = reply.status if reply.status >= 400 else 502
     failure = UpstreamError(status, message, code, _retry_after(reply.headers.get("retry-after")))
     if failure.kind == AUTH:  # vendors put parts of the key into these words
         failure.message = "the provider refused the gateway's credential"
