@@ -74,6 +74,8 @@ class AsgiDownstream:
         # The reply's end also ends receive() with a disconnect, which is no one's leaving.
         if self._watch is not None:
             self._watch.cancel()
+            # Kept, it would hold this object by its traceback: a cycle a request, body and all.
+            self._watch = None
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
 

@@ -15,8 +15,10 @@ import orjson
 from gateway.record import Journal, journals, orphaned, read_rows
 
 _log = logging.getLogger("headrace")
-_BATCH = 500
-_EVERY_SECONDS = 0.1
+# Few rows and often: while a batch is committed, the event loop may have to wait for core and interpreter.
+_BATCH = 20
+_EVERY_SECONDS = 0.01
+_SHARE = 16  # of what is pending, at least this part goes in one batch, so that a backlog is worked off
 _RETRY_SECONDS = 2.0
 
 _SCHEMA = """
@@ -144,28 +146,28 @@ class Writer(threading.Thread):
         wait, failing = _EVERY_SECONDS, False
         while not self._stopping.wait(wait):
             try:
-                self.flush()
+                self._add(max(_BATCH, len(self._journal.pending) // _SHARE))
                 wait, failing = _EVERY_SECONDS, False
             except Exception as error:  # whatever it is, the thread must live to try again
                 if not failing:
                     _log.error("the store cannot be written: %r; rows wait in the journal", error)
                 wait, failing = _RETRY_SECONDS, True
 
-    def flush(self) -> None:
-        """Commits every pending row, in batches."""
+    def _add(self, most: int) -> None:
         pending = self._journal.pending
         # By index: the other thread appends meanwhile, which an iterator would not survive.
-        while batch := [pending[index] for index in range(min(len(pending), _BATCH))]:
+        batch = [pending[index] for index in range(min(len(pending), most))]
+        if batch:
             self._store.add(batch)
-            for _ in batch:
-                pending.popleft()
+        for _ in batch:
+            pending.popleft()
 
     def stop(self) -> None:
         """Ends the thread after a last flush; what the store refuses stays in the journal."""
         self._stopping.set()
         self.join()
         try:
-            self.flush()
+            self._add(len(self._journal.pending))
         except sqlite3.Error as error:
             _log.error(
                 "the store cannot be written: %s; %d rows stay in the journal",
