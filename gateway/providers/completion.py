@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +101,7 @@ class Chunks:
         return b"data: " + orjson.dumps({**self._head(), "choices": [choice], **self._usage}) + b"\n\n"
 
 
-class TranslatedStream:
+class TranslatedStream(ABC):
     """A stream whose events another vendor wrote: each is read and written anew as chunks."""
 
     def __init__(self, model: str, include_usage: bool) -> None:
@@ -141,10 +142,10 @@ class TranslatedStream:
             self.error = garbled(str(error))
         return b"".join(out)
 
+    @abstractmethod
     def _event(self, data: bytes) -> bytes:
         """The chunks for one event; ValueError where it is not what the wire promises."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self) -> bytes:
         """The chunks that are due when the bytes have ended; sets `done` if the answer is whole."""
-        raise NotImplementedError
