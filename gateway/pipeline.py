@@ -15,7 +15,7 @@ from gateway.errors import GatewayError, UpstreamError
 from gateway.exchange import Ask, Exchange, read_ask
 from gateway.record import Journal
 from gateway.refuse import INTERNAL, no_one_answered, refuse
-from gateway.relay import Answer, account, begun, relay
+from gateway.relay import Answer, account, begun, relay, scrub
 from gateway.snapshot import Snapshot, Target
 from gateway.upstream import Upstream, first_event_seconds
 
@@ -44,7 +44,7 @@ async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downs
         exchange.gone = True
     except asyncio.CancelledError:
         if not exchange.gone:  # the server is stopping: this exchange ends here, and so does its task
-            exchange.error = "stopped"
+            exchange.error, exchange.status = "stopped", exchange.status or 503
             raise
         if exchange.attempts and exchange.usage_source == "none":
             account(exchange, None, "")  # the provider had the prompt, and may bill it
@@ -114,6 +114,7 @@ async def _attempt(upstream: Upstream, exchange: Exchange, ask: Ask, target: Tar
             return await begun(reply, target, ask)
     except UpstreamError as error:
         failure = error
+        scrub(failure, target)
         raise
     except TimeoutError:
         failure = UpstreamError(504, f"no answer within {patience:g} s", "upstream_timeout")

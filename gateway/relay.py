@@ -24,6 +24,7 @@ from gateway.upstream import Reply
 DONE = b"data: [DONE]\n\n"
 _LONGEST_ERROR = 64 * 1024
 _LONGEST_HEADER = 1024
+_LONGEST_WORDS, _LONGEST_CODE = 1000, 64  # characters of a provider's error
 _BYTES_PER_TOKEN = 4
 _LONGEST_WAIT = 24 * 3600.0  # seconds of a provider's retry-after that are passed on
 
@@ -67,6 +68,16 @@ async def begun(reply: Reply, target: Target, ask: Ask) -> Answer:
     except BaseException:
         reply.close()
         raise
+
+
+def scrub(failure: UpstreamError, target: Target) -> None:
+    """Takes the target's credential out of the provider's words, and bounds them."""
+    key = target.key.reveal()
+    if key:
+        failure.message = failure.message.replace(key, "***")
+        failure.code = failure.code and failure.code.replace(key, "***")
+    failure.message = failure.message[:_LONGEST_WORDS]
+    failure.code = failure.code and failure.code[:_LONGEST_CODE]
 
 
 async def _refusal(reply: Reply, target: Target) -> UpstreamError:
@@ -140,10 +151,11 @@ async def _relay_stream(
     except UpstreamError as error:
         failure = error
     finally:
-        account(exchange, stream.usage, stream.finish, events, whole=stream.done or bool(stream.finish))
-    if failure is None and not (stream.done or stream.finish):
+        account(exchange, stream.usage, stream.finish, events, whole=bool(stream.finish))
+    if failure is None and not stream.finish:  # whether [DONE] came or not
         failure = UpstreamError(502, "the stream ended before it was finished", "cut")
     if failure is not None:
+        scrub(failure, exchange.target)
         exchange.error = failure.code or failure.kind
         return _error_event(exchange, failure)
     return _usage_event(stream, exchange) + DONE

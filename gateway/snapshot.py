@@ -21,6 +21,7 @@ class Target:
     wire: Wire
     url: str
     stream_url: str
+    key: Secret
     headers: dict[str, str] = field(repr=False)  # the credential is in them
     timeouts: Timeouts
     allow_private: bool

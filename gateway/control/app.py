@@ -50,7 +50,7 @@ def create_control(current: Callable[[], Snapshot]) -> Starlette:
         body = await read_body(headers, request.receive, now.config.server.max_body)
         return _json(explain(now, read_ask(body), wish(headers)))
 
-    return Starlette(
+    app = Starlette(
         routes=[
             HttpRoute("/livez", health),
             HttpRoute("/readyz", health),  # a worker listens only once it is ready
@@ -69,6 +69,8 @@ def create_control(current: Callable[[], Snapshot]) -> Starlette:
             Exception: _failed,
         },
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever host the client names
+    return app
 
 
 def _json(value: Any, status: int = 200) -> Response:

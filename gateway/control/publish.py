@@ -121,6 +121,7 @@ def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str
         wire=wire,
         url=wire.url(provider.base_url, model.model, False),
         stream_url=wire.url(provider.base_url, model.model, True),
+        key=Secret(key),
         headers=wire.headers(key),
         timeouts=settings.timeouts,
         unable=_unable(model),

@@ -135,6 +135,7 @@ def test_paths_and_methods(gateway: Gateway) -> None:
     assert (reply.status, reply.json()["error"]["code"]) == (405, "method_not_allowed")
     reply = request(f"{gateway.url}/v1/chat/completions")
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert request(f"{gateway.url}/v1/models/").status == 404, "no redirect to a host of the client's"
 
 
 def raw(gateway: Gateway, data: bytes, then: bytes = b"") -> socket.socket:

@@ -220,3 +220,37 @@ def test_a_providers_words_about_our_key_go_no_further(
     gateway.process.stop()
     seen = reply.body + gateway.process.log.read_bytes() + str(gateway.rows()).encode()
     assert b"secret-of-local" not in seen
+
+
+OPEN_CALL = EVENT.replace(
+    b'{"content":"a"}', b'{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}'
+)
+
+
+@pytest.mark.parametrize("events", [EVENT, OPEN_CALL, EVENT.replace(b'"content":"a"', b"")])
+def test_done_without_a_finish_is_a_cut_answer(
+    provider: Provider, start_gateway: StartGateway, events: bytes
+) -> None:
+    provider.answer = lambda write: write(
+        STREAM_HEAD + chunk(events) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+    )
+    gateway = start_gateway(provider.config())
+    reply = gateway.chat(model="local/m", stream=True)
+    assert reply.body.startswith(events)
+    assert b'"error"' in reply.body and b"[DONE]" not in reply.body
+    row = gateway.row(reply.headers["x-request-id"])
+    assert (row["error"], row["usage_source"]) == ("cut", "estimated")
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "500 Internal Server Error", "200 OK"])
+def test_our_key_is_taken_out_of_a_providers_words(
+    provider: Provider, start_gateway: StartGateway, status: str
+) -> None:
+    words = b'{"error":{"message":"bad key secret-of-local","code":"secret-of-local' + b"x" * 5000 + b'"}}'
+    provider.answer = lambda write: write(plain(words, status=status))
+    gateway = start_gateway(provider.config())
+    for stream in (False, True):
+        reply = gateway.chat(model="local/m", stream=stream)
+        assert reply.status >= 400 and len(reply.body) < 3000
+        row = gateway.row(reply.headers["x-request-id"])
+        assert "secret-of-local" not in reply.body.decode() + str(row)
