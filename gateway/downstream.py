@@ -18,7 +18,7 @@ _DRAINED = 2
 
 
 class ClientGone(Exception):
-    """The client left before its request was whole."""
+    """The client left before its request was whole, or before it could be answered."""
 
 
 class Downstream(Protocol):
@@ -65,10 +65,10 @@ class AsgiDownstream:
         leave()
 
     async def head(self, status: int, headers: Headers) -> None:
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._out({"type": "http.response.start", "status": status, "headers": headers})
 
     async def chunk(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        await self._out({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
         # The reply's end also ends receive() with a disconnect, which is no one's leaving.
@@ -76,7 +76,16 @@ class AsgiDownstream:
             self._watch.cancel()
             # Kept, it would hold this object by its traceback: a cycle a request, body and all.
             self._watch = None
-        await self._send({"type": "http.response.body", "body": data, "more_body": False})
+        await self._out({"type": "http.response.body", "body": data, "more_body": False})
+
+    async def _out(self, message: dict[str, Any]) -> None:
+        try:
+            await self._send(message)
+        except RuntimeError as error:
+            # uvicorn starts a pipelined request also when its client has closed the connection meanwhile.
+            if "closed" not in str(error):
+                raise
+            raise ClientGone from None
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

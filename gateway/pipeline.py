@@ -42,12 +42,12 @@ async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downs
         await down.end(last)
     except ClientGone:
         exchange.gone = True
+        _book_the_prompt(exchange)
     except asyncio.CancelledError:
         if not exchange.gone:  # the server is stopping: this exchange ends here, and so does its task
             exchange.error, exchange.status = "stopped", exchange.status or 503
             raise
-        if exchange.attempts and exchange.usage_source == "none":
-            account(exchange, None, "")  # the provider had the prompt, and may bill it
+        _book_the_prompt(exchange)
     except Exception:
         # A bug. Where nothing has been sent yet, the client is told; else the server cuts the connection.
         _log.exception("request %s failed", exchange.id)
@@ -67,6 +67,12 @@ async def _body(now: Snapshot, exchange: Exchange, down: Downstream) -> bytes:
         return await down.body(now.config.server.max_body)
     finally:
         exchange.body_ns = time.monotonic_ns() - started
+
+
+def _book_the_prompt(exchange: Exchange) -> None:
+    """Books an estimate for a client that left: a provider had the prompt, and may bill it."""
+    if exchange.attempts and exchange.usage_source == "none":
+        account(exchange, None, "")
 
 
 def _leaver(exchange: Exchange) -> Callable[[], None]:

@@ -45,8 +45,8 @@ class Journal:
         """Appends the exchange's row once; a disk that refuses it costs the guarantee, not the reply."""
         if exchange.recorded:
             return
-        exchange.recorded = True
         row = orjson.dumps(row_of(exchange))
+        exchange.recorded = True
         if self._size > _EMPTY_PAST and not self.pending:
             os.ftruncate(self._file, 0)
             self._size = 0

@@ -54,17 +54,37 @@ class Store:
     """One connection to the database in `path`."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, timeout=10, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._path = path
+        self._db = self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+        self._file = self._path.stat().st_ino
+        return db
+
+    def _in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._file
+        except FileNotFoundError:
+            return False
 
     def add(self, rows: Sequence[bytes]) -> None:
         """Commits JSON rows; those already there stay as they are.
 
         A row that is no row is logged and left out; sqlite3.OperationalError where nothing can be written.
         """
+        self._add(rows)
+        if not self._in_place():  # deleted under us: what was committed is in a file that nobody can open
+            _log.error("%s was deleted or replaced; it is made anew", self._path)
+            self._db.close()
+            self._db = self._opened()
+            self._add(rows)
+
+    def _add(self, rows: Sequence[bytes]) -> None:
         try:
             with self._db:
                 self._db.executemany(_INSERT, map(_to_columns, rows))
@@ -75,7 +95,7 @@ class Store:
                 _log.error("the store refuses a row: %r: %r", error, rows[0])
                 return
             for row in rows:
-                self.add([row])
+                self._add([row])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row, oldest first, as the journal wrote it."""

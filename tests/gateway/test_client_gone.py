@@ -81,3 +81,18 @@ def test_the_gateway_serves_on(gateway: Gateway, simulator: Simulator) -> None:
         connection.close()
     simulator.reset()
     assert gateway.chat(model=MODEL).status == 200
+
+
+def test_a_pipelining_client_that_leaves(gateway: Gateway, simulator: Simulator) -> None:
+    simulator.set("openai", latency_ms=150)
+    before = len(gateway.rows())
+    connection = ask(gateway)
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    connection.sendall((head.encode() + body) * 2)
+    time.sleep(0.2)
+    connection.close()
+    time.sleep(1)
+    rows = gateway.rows()[before:]
+    assert rows and {row["status"] for row in rows} <= {200, 499}
+    assert "Traceback" not in gateway.process.log.read_text()

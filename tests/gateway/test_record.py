@@ -298,3 +298,15 @@ def test_sigterm_finishes_what_is_in_flight(start_gateway: StartGateway, simulat
     assert {row["request_id"] for row in gateway.rows()} == {
         reply.headers["x-request-id"] for reply in replies
     }
+
+
+def test_a_deleted_store_is_made_anew(start_gateway: StartGateway, simulator: Simulator) -> None:
+    gateway = start_gateway({"providers": simulator.providers("openai")})
+    gateway.chat()
+    time.sleep(0.3)
+    for path in gateway.data.glob("headrace.db*"):
+        path.unlink()
+    ids = {gateway.chat().headers["x-request-id"] for _ in range(30)}
+    gateway.process.stop()
+    assert ids <= {row["request_id"] for row in gateway.rows()}
+    assert "deleted or replaced" in gateway.process.log.read_text()
