@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -33,6 +34,7 @@ _data = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Where store and journal lie.",
 )
+_PORT = click.IntRange(0, 65535)
 _as_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
@@ -48,6 +50,9 @@ class _Command(click.Group):
         except GatewayError as error:
             click.echo(f"headrace: {error.message}", err=True)
             ctx.exit(1)
+        except sqlite3.Error as error:
+            click.echo(f"headrace: the store cannot be read: {error}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Command)
@@ -60,7 +65,7 @@ def main() -> None:
 @_config
 @_data
 @click.option("--host", help="Address to listen on; overrides server.host.")
-@click.option("--port", type=int, help="Port to listen on, 0 for a free one; overrides server.port.")
+@click.option("--port", type=_PORT, help="Port to listen on, 0 for a free one; overrides server.port.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; overrides server.workers.")
 def up(config_path: Path | None, data: Path, host: str | None, port: int | None, workers: int | None) -> None:
     """Serve. Example: OPENAI_API_KEY=... headrace up"""
@@ -130,7 +135,11 @@ def route(
     )
 
     def decided(request: dict[str, Any]) -> dict[str, Any]:
-        return explain(snapshot, read_ask(orjson.dumps({"model": model, **request})), wished)
+        try:
+            body = orjson.dumps({"model": model, **request})
+        except TypeError as error:  # bytes of the command line that are no text
+            raise click.UsageError(f"The request is not UTF-8: {error}") from None
+        return explain(snapshot, read_ask(body), wished)
 
     if file is not None:
         _route_lines(file.readlines(), decided)
@@ -156,7 +165,7 @@ def _route_lines(lines: list[bytes], decided: Callable[[dict[str, Any]], dict[st
                 prompt = row.pop("prompt", None)
                 request = {key: row[key] for key in _ASKED if key in row}
                 request |= _request(prompt) if prompt is not None else {"messages": row["messages"]}
-            except (orjson.JSONDecodeError, KeyError, AttributeError) as error:
+            except (orjson.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
                 raise ConfigError(
                     f"line {number}: want a JSON object with prompt or messages: {error!r}"
                 ) from None
@@ -287,7 +296,7 @@ def export(config_path: Path | None, data: Path, as_json: bool) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=9001, show_default=True, type=int, help="0 for a free one.")
+@click.option("--port", default=9001, show_default=True, type=_PORT, help="0 for a free one.")
 @click.option("--latency-ms", default=0.0, help="Before the first byte of each reply.")
 @click.option("--tokens-per-second", default=0.0, help="Of a stream; 0 is as fast as it goes.")
 @click.option("--output-tokens", default=40, show_default=True, help="Length of a reply.")
@@ -299,7 +308,7 @@ def simulate(host: str, port: int, fault: str | None, keep_requests: bool, **set
 
     values: dict[str, Any] = dict(settings)
     if fault is not None:
-        values["fault"] = {"status": int(fault)} if fault.isdigit() else fault
+        values["fault"] = {"status": int(fault)} if fault.isdecimal() else fault
     try:
         read = simulator.read_settings(values, simulator.Settings())
     except ValueError as error:
@@ -314,7 +323,7 @@ def simulate(host: str, port: int, fault: str | None, keep_requests: bool, **set
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the report instead of staying up.")
-@click.option("--port", default=8080, show_default=True, help="Of the gateway; 0 for a free one.")
+@click.option("--port", default=8080, show_default=True, type=_PORT, help="Of the gateway; 0 for a free one.")
 def demo(once: bool, port: int) -> None:
     """Run the main job without any key: gateway, simulated providers, 240 prompts, and what came of them."""
     from gateway.demo import run

@@ -42,13 +42,16 @@ class Secret:
     __str__ = __repr__
 
 
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 24 * 3600)]
+
+
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where to listen; `max_body` in bytes."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
-    workers: int = 1
-    max_body: int = 32 * 1024 * 1024
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    max_body: Annotated[int, msgspec.Meta(ge=1)] = 32 * 1024 * 1024
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,10 +61,10 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answer, have until `total`.
     """
 
-    connect: float = 5
-    first_event: float | None = None
-    idle: float = 60
-    total: float = 600
+    connect: _Seconds = 5
+    first_event: _Seconds | None = None
+    idle: _Seconds = 60
+    total: _Seconds = 600
 
 
 class ProviderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,14 +145,18 @@ def load(path: Path | None, env: Mapping[str, str] = os.environ) -> Config:
         data = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader subclass
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{where}: not YAML: {error}") from None
+    except Exception as error:  # besides YAMLError, what the constructors of odd values raise
+        raise ConfigError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
     if data is None:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{where}: must be a mapping of sections; allowed: {', '.join(_fields(Config))}")
     _override(data, env)
-    return _config(_expand(data, env, where, ""), where, text)
+    try:
+        data = _expand(data, env, where, "")
+    except RecursionError:
+        raise ConfigError(f"{where}: an alias (*name) stands inside what it names") from None
+    return _config(data, where, text)
 
 
 def _override(data: dict[str, Any], env: Mapping[str, str]) -> None:
@@ -165,7 +172,7 @@ def _override(data: dict[str, Any], env: Mapping[str, str]) -> None:
             place = child
         try:
             place[key] = yaml.load(value, _Loader)  # noqa: S506
-        except (yaml.YAMLError, ConfigError):
+        except Exception:
             raise ConfigError(f"{name}: {value!r} is not YAML") from None
 
 
@@ -256,7 +263,7 @@ def did_you_mean(name: str, allowed: tuple[str, ...] | list[str]) -> str:
 
 def _line(text: str, path: str) -> str:
     """`:LINE` of the innermost key of `path` that the YAML text has, or nothing."""
-    node = yaml.compose(text, yaml.SafeLoader) if text else None
+    node = yaml.compose(text, _Loader) if text else None
     line = None
     rest = path
     while isinstance(node, yaml.MappingNode) and rest:

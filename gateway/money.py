@@ -12,6 +12,7 @@ import msgspec
 
 NANO = 1_000_000_000
 MILLION = 1_000_000
+_DEAREST = 1_000_000 * NANO  # per million tokens; a cost then stays within the store's 64 bits
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -42,8 +43,8 @@ class Price(msgspec.Struct, frozen=True):
 def per_million(usd: str | int | float) -> int:
     """USD per million tokens as nano-dollars per million tokens, exact for decimal prices."""
     nano = Decimal(str(usd)) * NANO
-    if nano < 0 or nano != nano.to_integral_value():
-        raise ValueError(f"price {usd} USD per 1M tokens: want >= 0 with at most 9 decimals")
+    if not 0 <= nano <= _DEAREST or nano != nano.to_integral_value():
+        raise ValueError(f"price {usd} USD per 1M tokens: want 0 to 1,000,000 with at most 9 decimals")
     return int(nano)
 
 

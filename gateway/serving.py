@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 
 log = logging.getLogger("headrace")
 _KEEP_ALIVE_SECONDS = 75
+_DRAIN_SECONDS = 600  # after SIGTERM, for what is in flight
 # How `up` hands its options to the workers it spawns; the same variables work for `headrace up` itself.
 CONFIG_VARIABLE, DATA_VARIABLE = "HEADRACE_CONFIG", "HEADRACE_DATA"
 
@@ -85,6 +86,7 @@ def _options(config: Config, app: Gateway | str) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
 
 

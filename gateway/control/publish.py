@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import get_args
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from gateway.snapshot import Route, Snapshot, Target, named
 from gateway.upstream import is_private
 
 ADMIN_SECRET = "HEADRACE_ADMIN_SECRET"  # noqa: S105 - the name of the variable
+_HOST = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*\.?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -31,6 +33,8 @@ def publish(config: Config, where: str, env: Mapping[str, str] = os.environ) -> 
     for name, settings in configured.items():
         provider = _provider(name, settings, where)
         key = settings.api_key.reveal() or next(filter(None, (env.get(v) for v in provider.key_env)), "")
+        if not key.isascii() or not key.isprintable():
+            raise ConfigError(f"{where}: providers.{name}.api_key: holds characters that no header can carry")
         if not key and not provider.key_optional:
             wanted = " or ".join(provider.key_env)
             raise ConfigError(f"{where}: providers.{name}.api_key: no key; set it here, or set {wanted}")
@@ -83,8 +87,12 @@ def _provider(name: str, settings: ProviderConfig, where: str) -> Provider:
             f"known: {', '.join(PROVIDERS)}. For any other endpoint give wire and base_url"
         )
     base_url = (settings.base_url or (known.base_url if known else "")).rstrip("/")
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0 and not (parts.username or parts.query)
+    except ValueError:
+        usable = False
+    if not usable or not parts.hostname or not _HOST.fullmatch(parts.hostname):
         raise ConfigError(f"{where}: providers.{name}.base_url: must be http(s)://HOST[:PORT][/PATH]")
     if settings.base_url and not settings.allow_private and _is_private_host(parts.hostname):
         raise ConfigError(

@@ -66,7 +66,12 @@ def _merge(model: Model | None, id: str, values: dict[str, Any], place: str) -> 
 
 
 def _id(name: Any, place: str) -> str:
-    if not isinstance(name, str) or not all(name.partition("/")):
+    if (
+        not isinstance(name, str)
+        or not all(name.partition("/"))
+        or not name.isascii()
+        or not name.isprintable()
+    ):
         raise ConfigError(f"{place}: a model id is provider/model, such as local/small")
     return name
 

@@ -15,6 +15,7 @@ _PROSE = (
 )
 _VOCABULARY = _PROSE.split()
 _LENGTH = 8192
+_LONGEST, _MOST = 10_000, 100  # characters and items, whatever a schema demands
 _DEPTH = 8  # of nested schemas; beyond it only what is required, so that recursive ones end
 
 
@@ -96,13 +97,13 @@ class _Maker:
     def _array(self, schema: dict[str, Any], depth: int) -> list[Any]:
         fewest = schema.get("minItems", 0)
         count = fewest if depth >= _DEPTH else max(fewest, min(2, schema.get("maxItems", 2)))
-        return [self.make(schema.get("items", {}), depth + 1) for _ in range(int(count))]
+        return [self.make(schema.get("items", {}), depth + 1) for _ in range(min(int(count), _MOST))]
 
     def _string(self, schema: dict[str, Any], depth: int) -> str:
         if schema.get("format") in _FORMATS:
             return _FORMATS[schema["format"]]
         text = self.rng.choice(_VOCABULARY)
-        while len(text) < schema.get("minLength", 0):
+        while len(text) < min(schema.get("minLength", 0), _LONGEST):
             text += f" {self.rng.choice(_VOCABULARY)}"
         return text[: schema.get("maxLength", len(text))]
 

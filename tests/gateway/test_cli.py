@@ -117,6 +117,10 @@ def test_route_reads_a_file(tmp_path: Path) -> None:
         (("simulate", "--fault", "lightning"), 2, "allowed"),
         (("fly",), 2, "No such command"),
         (("up", "--port", "x"), 2, "--port"),
+        (("up", "--port", "99999"), 2, "--port"),
+        (("simulate", "--port", "-1"), 2, "--port"),
+        (("simulate", "--fault", "²"), 2, "allowed"),
+        (("route", "\udcff"), 2, "UTF-8"),
     ],
 )
 def test_wrong_usage(command: tuple[str, ...], code: int, word: str) -> None:

@@ -107,7 +107,39 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str) -> None:
         assert part in str(wrong.value), str(wrong.value)
 
 
+ODD = [
+    "? [a]\n: b", "server: 2024-13-45", 'x: !!int ""', "x: !!timestamp x", "x: !!set [a]",
+    "server: !!float x",
+    "a: &a [*a]", "server: &s\n  x: *s", "{host? : 1}", "server:\tport", "server: {port: 99999999}",
+    "server: {workers: -1}",
+    "server: {max_body: -1}", "providers: {openai: {timeouts: {connect: .nan}}}",
+    "providers: {openai: {timeouts: {total: -1}}}", "\x00", "a: b: c", "%YAML 9",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_files_get_one_sentence(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        read(tmp_path, text)
+    assert "headrace.yaml" in str(wrong.value) and "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("value", ["2024-13-45", "? [a]", "'", "{"])
+def test_odd_variables_are_named(value: str) -> None:
+    with pytest.raises(ConfigError, match="HEADRACE_SERVER__PORT"):
+        load(None, {"HEADRACE_SERVER__PORT": value})
+
+
 UNUSABLE = {
+    "an open bracket": ("providers: {x: {wire: openai, base_url: 'http://[::1'}}", ["providers.x.base_url"]),
+    "a port too high": (
+        "providers: {x: {wire: openai, base_url: 'http://h:99999'}}",
+        ["providers.x.base_url"],
+    ),
+    "a host of dots": ("providers: {x: {wire: openai, base_url: 'http://a..b'}}", ["providers.x.base_url"]),
+    "a key of two lines": ('providers: {openai: {api_key: "a\\nb"}}', ["providers.openai.api_key"]),
+    "an absurd price": ("models: {local/x: {input: 1.0e+30, output: 1}}", ["models.local/x.input"]),
+    "a model id of two lines": ('models: {"local/x\\r\\ny": {input: 1, output: 1}}', ["model id"]),
     "no key": ("providers: {openai: {}}", ["providers.openai.api_key", "OPENAI_API_KEY"]),
     "unknown provider": (
         "providers: {opnai: {api_key: k}}",
