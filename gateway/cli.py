@@ -318,7 +318,7 @@ def simulate(host: str, port: int, fault: str | None, keep_requests: bool, **set
     def ready(bound: int) -> None:
         serving.log.info("simulator listens on %s", serving.address(host, bound))
 
-    simulator.serve(host, port, read, ready, keep_requests=keep_requests)
+    simulator.Server(host, port, read, ready, keep_requests=keep_requests).run()
 
 
 @main.command()

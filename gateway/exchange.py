@@ -290,6 +290,18 @@ class Exchange:
             attempt = Attempt(model, provider, 200, nanos // 1000, None)
         self.attempts.append(attempt)
 
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What a reply says of its decision; before one, its id alone."""
+        headers = [(b"x-request-id", self.id.encode())]
+        if self.label is not None and self.decision is not None:
+            headers += [
+                (b"x-headrace-task", self.label.task.encode()),
+                (b"x-headrace-difficulty", b"%.2f" % self.label.difficulty),
+                (b"x-headrace-reason", self.decision.reason.encode()),
+                (b"x-headrace-attempts", b"%d" % len(self.attempts)),
+            ]
+        return headers
+
     @property
     def overhead_us(self) -> int:
         """Microseconds the gateway itself took up to the first bytes of its reply."""

@@ -99,9 +99,8 @@ async def _answer(upstream: Upstream, exchange: Exchange, ask: Ask) -> Answer:
             failures.append((target.name, failure))
             if not failure.retryable:
                 break
-            if (
-                failure.code == "unreachable"
-            ):  # then so are its other models: they wait until the rest had a turn
+            if failure.code == "unreachable":
+                # Then so are its other models: they wait until the rest had a turn.
                 waiting.sort(key=lambda other: other.provider.name == target.provider.name)
         except GatewayError as error:  # this wire cannot carry the ask; another may
             unable = unable or error

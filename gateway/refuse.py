@@ -45,15 +45,8 @@ async def refuse(error: GatewayError, exchange: Exchange, down: Downstream) -> b
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", exchange.id.encode()),
+        *exchange.headers(),
         *error.headers,
     ]
-    if exchange.label is not None and exchange.decision is not None:
-        headers += [
-            (b"x-headrace-task", exchange.label.task.encode()),
-            (b"x-headrace-difficulty", b"%.2f" % exchange.label.difficulty),
-            (b"x-headrace-reason", exchange.decision.reason.encode()),
-            (b"x-headrace-attempts", b"%d" % len(exchange.attempts)),
-        ]
     await down.head(error.status, headers)
     return body

@@ -203,18 +203,9 @@ def account(
     exchange.cost_nano = None if prices is None else cost_nano(exchange.usage, prices)
 
 
-def decision_headers(exchange: Exchange) -> Headers:
-    """What every routed reply says of its decision."""
-    label, decision = exchange.label, exchange.decision
-    assert label is not None
-    headers = [
-        (b"x-request-id", exchange.id.encode()),
-        (b"x-headrace-model", exchange.target.name.encode()),
-        (b"x-headrace-task", label.task.encode()),
-        (b"x-headrace-difficulty", b"%.2f" % label.difficulty),
-        (b"x-headrace-reason", decision.reason.encode()),
-        (b"x-headrace-attempts", b"%d" % len(exchange.attempts)),
-    ]
+def _routed_headers(exchange: Exchange) -> Headers:
+    headers = exchange.headers()
+    headers.append((b"x-headrace-model", exchange.target.name.encode()))
     if exchange.dropped:
         headers.append((b"x-headrace-dropped", _header_text(", ".join(exchange.dropped))))
     return headers
@@ -226,7 +217,7 @@ def _header_text(text: str) -> bytes:
 
 
 def _plain_headers(exchange: Exchange, length: int) -> Headers:
-    headers = decision_headers(exchange)
+    headers = _routed_headers(exchange)
     headers.append((b"content-type", b"application/json"))
     headers.append((b"content-length", b"%d" % length))
     headers.append((b"x-headrace-overhead-us", b"%d" % exchange.overhead_us))
@@ -236,7 +227,7 @@ def _plain_headers(exchange: Exchange, length: int) -> Headers:
 
 
 def _stream_headers(exchange: Exchange) -> Headers:
-    headers = decision_headers(exchange)
+    headers = _routed_headers(exchange)
     headers.append((b"content-type", b"text/event-stream; charset=utf-8"))
     headers.append((b"cache-control", b"no-cache"))
     expected = exchange.decision.candidates[0].expected_nano

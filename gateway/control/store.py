@@ -42,6 +42,8 @@ INSERT INTO exchanges VALUES (
     :upstream_us, :overhead_us, :first_byte_us
 ) ON CONFLICT (request_id) DO NOTHING
 """
+# What a row raises that cannot be one; any other error is the database's, and the rows are tried again.
+_NO_ROW = (sqlite3.IntegrityError, sqlite3.ProgrammingError, KeyError, TypeError, ValueError, OverflowError)
 _SUMMARY = """
 SELECT CASE ? WHEN 'model' THEN model WHEN 'task' THEN task ELSE key END AS name,
        COUNT(*), SUM(error IS NOT NULL OR client_gone), SUM(input + cache_read + cache_write), SUM(output),
@@ -75,22 +77,21 @@ class Store:
     def add(self, rows: Sequence[bytes]) -> None:
         """Commits JSON rows; those already there stay as they are.
 
-        A row that is no row is logged and left out; sqlite3.OperationalError where nothing can be written.
+        A row that is no row is logged and left out; sqlite3.Error where nothing can be written.
         """
-        self._add(rows)
-        if not self._in_place():  # deleted under us: what was committed is in a file that nobody can open
+        if not self._in_place():
             _log.error("%s was deleted or replaced; it is made anew", self._path)
-            self._db.close()
-            self._db = self._opened()
-            self._add(rows)
+            db, self._db = self._db, self._opened()
+            db.close()
+        self._add(rows)
+        if not self._in_place():  # what was committed is in a file that nobody can open
+            raise sqlite3.OperationalError(f"{self._path} was deleted meanwhile")
 
     def _add(self, rows: Sequence[bytes]) -> None:
         try:
             with self._db:
                 self._db.executemany(_INSERT, map(_to_columns, rows))
-        except sqlite3.OperationalError:
-            raise
-        except Exception as error:
+        except _NO_ROW as error:
             if len(rows) == 1:
                 _log.error("the store refuses a row: %r: %r", error, rows[0])
                 return

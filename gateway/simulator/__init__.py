@@ -17,7 +17,7 @@ from gateway.simulator.app import Simulator
 from gateway.simulator.faults import Protocol
 from gateway.simulator.settings import Fault, Settings, read_settings
 
-__all__ = ["Fault", "Server", "Settings", "read_settings", "serve"]
+__all__ = ["Fault", "Server", "Settings", "read_settings"]
 
 DEFAULTS = Settings()
 _KEEP_ALIVE = 120  # seconds; above a client's, so that an idle connection is never closed under it
@@ -60,15 +60,3 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self._ready and self.started:
             self._ready(self.servers[0].sockets[0].getsockname()[1])
-
-
-def serve(
-    host: str,
-    port: int,
-    settings: Settings = DEFAULTS,
-    ready: Callable[[int], None] | None = None,
-    *,
-    keep_requests: bool = False,
-) -> None:
-    """Runs the simulator until a signal ends it."""
-    Server(host, port, settings, ready, keep_requests=keep_requests).run()

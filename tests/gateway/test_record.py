@@ -310,3 +310,16 @@ def test_a_deleted_store_is_made_anew(start_gateway: StartGateway, simulator: Si
     gateway.process.stop()
     assert ids <= {row["request_id"] for row in gateway.rows()}
     assert "deleted or replaced" in gateway.process.log.read_text()
+
+
+def test_a_store_that_is_no_database_costs_no_row(start_gateway: StartGateway, simulator: Simulator) -> None:
+    gateway = start_gateway({"providers": simulator.providers("openai")})
+    (gateway.data / "garbage").write_bytes(b"this is no database " * 1000)
+    for path in gateway.data.glob("headrace.db-*"):  # from its write-ahead log SQLite would mend it
+        path.unlink()
+    (gateway.data / "garbage").replace(gateway.data / "headrace.db")
+    ids = {gateway.chat().headers["x-request-id"] for _ in range(20)}
+    gateway.process.stop()
+    (journal,) = journals(gateway.data / "journal")
+    assert ids <= {json.loads(row)["request_id"] for row in read_rows(journal)[0]}
+    assert "the store cannot be written" in gateway.process.log.read_text()
