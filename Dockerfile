@@ -11,7 +11,7 @@ LABEL org.opencontainers.image.title="headrace" \
 COPY --from=build /opt/headrace /opt/headrace
 RUN useradd --uid 10001 --no-create-home headrace && install -d -o 10001 -g 10001 /data
 USER 10001:10001
-ENV PATH=/opt/headrace/bin:$PATH HEADRACE_DATA=/data HEADRACE_SERVER__HOST=0.0.0.0
+ENV PATH=/opt/headrace/bin:$PATH HEADRACE_DATA=/data XDG_CACHE_HOME=/data/cache HEADRACE_SERVER__HOST=0.0.0.0
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM

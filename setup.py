@@ -7,7 +7,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-EXTENSIONS = ["fastpath._json", "fastpath._sse", "fastpath._text"]
+EXTENSIONS = ["fastpath._json", "fastpath._rank", "fastpath._sse", "fastpath._text"]
 
 
 class OptionalBuild(build_ext):

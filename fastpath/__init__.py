@@ -14,7 +14,7 @@ from fastpath.matcher import ENGINE, Matcher
 
 def _built() -> bool:
     try:
-        for name in ("_json", "_sse", "_text"):
+        for name in ("_json", "_rank", "_sse", "_text"):
             import_module(f"fastpath.{name}")
     except ImportError:
         return False
@@ -25,10 +25,13 @@ COMPILED: bool = os.environ.get("HEADRACE_PURE") != "1" and _built()
 
 if TYPE_CHECKING or COMPILED:
     from fastpath._json import AUDIO, FILE, IMAGE, MAX_DEPTH, Peek, peek, splice
+    from fastpath._rank import RankTable
     from fastpath._sse import MAX_EVENT, OpenAIScanner, SseSplitter
-    from fastpath._text import LinearModel, features
+    from fastpath._text import LinearModel, Pieces, features
 else:
     from fastpath.pure.json import AUDIO, FILE, IMAGE, MAX_DEPTH, Peek, peek, splice
+    from fastpath.pure.pieces import Pieces
+    from fastpath.pure.rank import RankTable
     from fastpath.pure.sse import MAX_EVENT, OpenAIScanner, SseSplitter
     from fastpath.pure.text import LinearModel, features
 
@@ -45,6 +48,8 @@ __all__ = [
     "Matcher",
     "OpenAIScanner",
     "Peek",
+    "Pieces",
+    "RankTable",
     "SseSplitter",
     "features",
     "peek",

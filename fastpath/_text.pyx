@@ -3,11 +3,14 @@
 
 from libc.math cimport exp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 
-from fastpath.pure.text import unpack
+from hashlib import sha256
+
+from fastpath.pure.pieces import unpack_pieces
+from fastpath.pure.text import checked_pieces, unpack
 
 cdef enum:
     SECTION = 0x1E
@@ -16,7 +19,8 @@ cdef enum:
     WORD = 1
     PAIR = 2
     MAX_BITS = 22
-    COLUMNS = 16       # bytes a row takes in memory: its columns, then zeros, so that a row is one vector
+    LANES = 16         # columns that are summed at once: a row is one vector for each so many, zeros at its end
+    COLUMNS = 64       # the most that a model may have: fastpath.pure.text.MAX_COLUMNS
     FLUSH = 256        # rows that int16 sums of int8 can take: 256 * 127 < 2**15
 
 cdef uint32_t PRIME = 0x01000193
@@ -211,21 +215,24 @@ def features(bytes text not None, int bits):
 
 
 cdef void _sum(const int8_t *rows, const uint32_t *ids, Py_ssize_t count, int32_t *sums) noexcept nogil:
-    cdef int16_t partial[COLUMNS]
+    cdef int16_t partial[LANES]
     cdef const int8_t *row
     cdef Py_ssize_t i, end, at = 0
     cdef int column
-    memset(sums, 0, COLUMNS * sizeof(int32_t))
+    memset(sums, 0, LANES * sizeof(int32_t))
     while at < count:
         end = min(at + FLUSH, count)
-        memset(partial, 0, COLUMNS * sizeof(int16_t))
+        memset(partial, 0, LANES * sizeof(int16_t))
         for i in range(at, end):
-            row = rows + <size_t>ids[i] * COLUMNS
-            for column in range(COLUMNS):
+            row = rows + <size_t>ids[i] * LANES
+            for column in range(LANES):
                 partial[column] += row[column]
-        for column in range(COLUMNS):
+        for column in range(LANES):
             sums[column] += partial[column]
         at = end
+
+
+include "_pieces.pxi"
 
 
 cdef class LinearModel:
@@ -233,54 +240,70 @@ cdef class LinearModel:
 
     cdef readonly tuple labels
     cdef Reader reader
-    cdef int8_t *rows
+    cdef int8_t *rows      # [vector][row][lane]
+    cdef size_t count
     cdef Py_ssize_t extras
     cdef int columns
     cdef double scales[COLUMNS]
     cdef double biases[COLUMNS]
     cdef double temperature
+    cdef Pieces pieces
+    cdef float *dense      # [mean][column]
+    cdef double *means     # room for those of one window
 
-    def __init__(self, bytes blob not None):
+    def __init__(self, bytes blob not None, Pieces pieces=None):
         file = unpack(blob)
+        checked_pieces(file, pieces)
         cdef bytes weights = file.rows
         cdef const int8_t *source = <const int8_t *>PyBytes_AS_STRING(weights)
-        cdef size_t count = (<size_t>1 << <int>file.bits) + <size_t>file.extras
-        cdef size_t row
+        cdef size_t row, size
         cdef int column
         if self.rows != NULL:
             raise RuntimeError("a LinearModel is initialised once")
         self.labels = tuple(file.meta["labels"])
+        if file.dense:
+            self.pieces = pieces
+            self.means = <double *>PyMem_Malloc(POOLS * MAX_WIDTH * sizeof(double))
+            self.dense = <float *>PyMem_Malloc(len(file.dense))
+            if self.dense == NULL or self.means == NULL:
+                raise MemoryError()
+            memcpy(self.dense, PyBytes_AS_STRING(file.dense), len(file.dense))
         self.columns = len(self.labels) + 1
-        if self.columns > COLUMNS:
-            raise ValueError(f"model file has {self.columns - 1} labels, this build takes {COLUMNS - 1}")
         self.extras = file.extras
+        self.count = (<size_t>1 << <int>file.bits) + <size_t>file.extras
         self.temperature = file.meta["temperature"]
         for column in range(self.columns):
             self.scales[column] = file.meta["scales"][column]
             self.biases[column] = file.meta["biases"][column]
         _open(&self.reader, file.bits)
-        self.rows = <int8_t *>PyMem_Malloc(count * COLUMNS)
+        size = self.count * LANES * <size_t>((self.columns + LANES - 1) // LANES)
+        self.rows = <int8_t *>PyMem_Malloc(size)
         if self.rows == NULL:
             raise MemoryError()
-        memset(self.rows, 0, count * COLUMNS)
-        for row in range(count):
+        memset(self.rows, 0, size)
+        for row in range(self.count):
             for column in range(self.columns):
-                self.rows[row * COLUMNS + column] = source[row * self.columns + column]
+                self.rows[(column // LANES * self.count + row) * LANES + column % LANES] = (
+                    source[row * self.columns + column]
+                )
 
     def __dealloc__(self):
         PyMem_Free(self.rows)
+        PyMem_Free(self.dense)
+        PyMem_Free(self.means)
         _close(&self.reader)
 
     cdef void _weigh(self, Py_ssize_t count, double *values) noexcept:
-        cdef int32_t sums[COLUMNS]
+        cdef int32_t sums[LANES]
         cdef double norm
-        cdef int column
+        cdef int column, first
         if count == 0:
             return
-        _sum(self.rows, self.reader.ids, count, sums)
         norm = 1.0 / sqrt(<double>count)
-        for column in range(self.columns):
-            values[column] += self.scales[column] * sums[column] * norm
+        for first in range(0, self.columns, LANES):
+            _sum(self.rows + first * self.count, self.reader.ids, count, sums)
+            for column in range(first, min(first + LANES, self.columns)):
+                values[column] += self.scales[column] * sums[column - first] * norm
 
     cdef void _weigh_block(self, Py_ssize_t count, double *values) noexcept:
         self._weigh(count, values)
@@ -290,6 +313,8 @@ cdef class LinearModel:
         cdef const uint8_t *source = <const uint8_t *>PyBytes_AS_STRING(text)
         cdef Py_ssize_t at = 0, end, length, size = PyBytes_GET_SIZE(text)
         cdef int section = 0
+        if self.dense != NULL:
+            memset(self.means, 0, POOLS * self.pieces.width * sizeof(double))
         while at <= size:
             end = at
             while end < size and source[end] != SECTION:
@@ -297,9 +322,22 @@ cdef class LinearModel:
             length = _lay_out(&self.reader, source + at, end - at)
             self._weigh_block(_words(&self.reader, length, section), values)
             self._weigh_block(_runs(&self.reader, length, section), values)
+            if self.dense != NULL:
+                self.pieces._pool(self.reader.text, length, section, self.means)
             section += 1
             at = end + 1
+        if self.dense != NULL:
+            self._weigh_means(values)
         return 0
+
+    cdef void _weigh_means(self, double *values) noexcept nogil:
+        cdef const float *row = self.dense
+        cdef int mean, column
+        for mean in range(POOLS * self.pieces.width):
+            if self.means[mean] != 0.0:
+                for column in range(self.columns):
+                    values[column] += self.means[mean] * row[column]
+            row += self.columns
 
     cdef int _weigh_extra(self, object extra, double *values) except -1:
         cdef Py_ssize_t count = 0, row, table = <Py_ssize_t>1 << self.reader.bits

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar, get_args
 
-from gateway.config import Strategy, Tier
+from gateway.config import TAG, Strategy, Tier
 from gateway.decide import Wish
 from gateway.errors import GatewayError
 from gateway.money import NANO
@@ -15,6 +16,8 @@ from gateway.snapshot import Snapshot
 
 _Word = TypeVar("_Word", bound=str)
 _NO_WISH = Wish()
+_TAG = re.compile(TAG)
+_MOST_TAGS = 16
 _DEAREST = 10**9 * NANO
 _STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 _TIERS: tuple[Tier, ...] = get_args(Tier)
@@ -45,6 +48,19 @@ def wish(headers: Mapping[bytes, bytes]) -> Wish:
         _one_of("x-headrace-tier", tier, _TIERS),
         None if max_cost is None else _nano(max_cost),
     )
+
+
+def tags(headers: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """What the client says that its request is, in x-headrace-tags; GatewayError 400 for no such tags."""
+    header = headers.get(b"x-headrace-tags")
+    if header is None:
+        return ()
+    found = tuple(dict.fromkeys(tag.strip() for tag in header.decode("latin-1").split(",")))
+    if len(found) > _MOST_TAGS or not all(map(_TAG.match, found)):
+        name = "x-headrace-tags"
+        message = f"{name} must be at most {_MOST_TAGS} tags, of 1 to 64 letters, digits, _.:- each: a,b."
+        raise GatewayError(400, message, code="invalid_value", param=name)
+    return found
 
 
 def _one_of(name: str, value: bytes | None, allowed: tuple[_Word, ...]) -> _Word | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import fastpath
 from gateway.control.app import create_control
 from gateway.control.store import Store, Writer, replay
 from gateway.downstream import AsgiDownstream, Receive, Send
+from gateway.level2 import Level2
 from gateway.pipeline import serve
 from gateway.record import Journal
 from gateway.snapshot import Snapshot
@@ -19,6 +21,7 @@ from gateway.upstream import Upstream
 
 _log = logging.getLogger("headrace")
 _GARBAGE_OBJECTS = 20_000  # young objects before a collection; a request makes about a hundred
+_DAY_SECONDS = 24 * 3600
 _HOT = frozenset({("POST", "/v1/chat/completions"), ("POST", "/chat/completions")})
 
 
@@ -28,11 +31,12 @@ class Gateway:
     def __init__(self, snapshot: Snapshot, data: Path) -> None:
         self.current = snapshot
         self._data = data
-        self._control = create_control(lambda: self.current)
+        self._control = create_control(lambda: self.current, lambda: self._level2)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (scope["method"], scope["path"]) in _HOT:
-            await serve(self.current, self._upstream, self._journal, AsgiDownstream(scope, receive, send))
+            down = AsgiDownstream(scope, receive, send)
+            await serve(self.current, self._upstream, self._level2, self._journal, down)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -48,6 +52,7 @@ class Gateway:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await self._level2.close()
         await self._upstream.close()
         self._writer.stop()
         self._journal.close()
@@ -64,6 +69,9 @@ class Gateway:
         self._writer = Writer(self._journal, self._store)
         self._writer.start()
         self._upstream = Upstream()
+        today_ms = int(time.time() // _DAY_SECONDS * _DAY_SECONDS * 1000)
+        spent = self._store.spent_on_l2(today_ms)
+        self._level2 = Level2(self.current, self._upstream, self._data / "l2.jsonl", spent)
         # What stands now stands for ever: the collector need not walk registry, model and modules again.
         gc.collect()
         gc.freeze()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,9 +15,11 @@ import msgspec
 import orjson
 
 from gateway import __version__
+from gateway.brain.command import train
 from gateway.config import Config, Strategy, Tier, load
 from gateway.errors import ConfigError, GatewayError
 from gateway.money import usd
+from gateway.quality.command import evaluate
 from gateway.table import print_table
 
 _config = click.option(
@@ -61,6 +64,10 @@ def main() -> None:
     """An LLM router and gateway: a drop-in OpenAI endpoint that picks the model."""
 
 
+main.add_command(evaluate)
+main.add_command(train)
+
+
 @main.command()
 @_config
 @_data
@@ -91,6 +98,7 @@ def check(config_path: Path | None) -> None:
     click.echo(f"providers: {', '.join(providers) or 'none'}")
     click.echo(f"models: {len(snapshot.targets)}")
     click.echo(f"routes: {', '.join(snapshot.routes)}")
+    click.echo(f"second level: {snapshot.l2_target.name if snapshot.l2_target else snapshot.l2}")
 
 
 @main.command()
@@ -105,6 +113,7 @@ def check(config_path: Path | None) -> None:
 @click.option("--strategy", type=click.Choice(get_args(Strategy)))
 @click.option("--tier", type=click.Choice(get_args(Tier)))
 @click.option("--max-cost", type=click.FloatRange(0), help="USD that the request may be expected to cost.")
+@click.option("--tags", help="Tags of the request for the rules, as in a,b.")
 @_as_json
 def route(
     prompt: str | None,
@@ -114,13 +123,17 @@ def route(
     strategy: str | None,
     tier: str | None,
     max_cost: float | None,
+    tags: str | None,
     as_json: bool,
 ) -> None:
     """Show what would be decided, without a call. Example: headrace route "prove that e is irrational" """
+    from gateway.admit import tags as read_tags
     from gateway.admit import wish
     from gateway.control.explain import explain
     from gateway.control.publish import publish, whole_registry
     from gateway.exchange import read_ask
+    from gateway.level2 import Level2
+    from gateway.upstream import Upstream
 
     if (prompt is None) == (file is None):
         raise click.UsageError("Give a PROMPT, or --file with one request a line.")
@@ -129,24 +142,39 @@ def route(
     if not snapshot.targets:
         click.echo("No provider is configured: ranking the whole registry.", err=True)
         snapshot = whole_registry(config, _where(config_path))
-    headers = {b"strategy": strategy, b"tier": tier, b"max-cost": max_cost}
-    wished = wish(
-        {b"x-headrace-" + name: str(value).encode() for name, value in headers.items() if value is not None}
-    )
+    headers = {b"strategy": strategy, b"tier": tier, b"max-cost": max_cost, b"tags": tags}
+    given = {
+        b"x-headrace-" + name: str(value).encode() for name, value in headers.items() if value is not None
+    }
+    wished, tagged = wish(given), read_tags(given)
+    caller = "admin" if snapshot.keys_required else "open"
 
-    def decided(request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            body = orjson.dumps({"model": model, **request})
-        except TypeError as error:  # bytes of the command line that are no text
-            raise click.UsageError(f"The request is not UTF-8: {error}") from None
-        return explain(snapshot, read_ask(body), wished)
+    async def show() -> None:
+        async with AsyncExitStack() as stack:
+            upstream = Upstream()
+            stack.push_async_callback(upstream.close)
+            level2 = Level2(snapshot, upstream, None)
+            stack.push_async_callback(level2.close)
 
-    if file is not None:
-        _route_lines(file.readlines(), decided)
-    elif as_json:
-        click.echo(orjson.dumps(decided(_request(prompt))))
-    else:
-        _print_decision(decided(_request(prompt)))
+            async def decided(request: dict[str, Any]) -> dict[str, Any]:
+                ask = read_ask(_body(model, request))
+                return await explain(snapshot, level2, ask, wished, caller, tagged)
+
+            if file is not None:
+                await _route_lines(file.readlines(), decided)
+            elif as_json:
+                click.echo(orjson.dumps(await decided(_request(prompt))))
+            else:
+                _print_decision(await decided(_request(prompt)))
+
+    asyncio.run(show())
+
+
+def _body(model: str, request: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps({"model": model, **request})
+    except TypeError as error:  # bytes of the command line that are no text
+        raise click.UsageError(f"The request is not UTF-8: {error}") from None
 
 
 def _request(prompt: str | None) -> dict[str, Any]:
@@ -157,7 +185,9 @@ def _request(prompt: str | None) -> dict[str, Any]:
 _ASKED = ("tools", "response_format", "max_tokens", "max_completion_tokens")
 
 
-def _route_lines(lines: list[bytes], decided: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+async def _route_lines(
+    lines: list[bytes], decided: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+) -> None:
     with click.progressbar(lines, label="Deciding", file=sys.stderr) as bar:
         for number, line in enumerate(bar, 1):
             try:
@@ -171,7 +201,7 @@ def _route_lines(lines: list[bytes], decided: Callable[[dict[str, Any]], dict[st
                 ) from None
             identity = {"id": row["id"]} if "id" in row else {}
             try:
-                click.echo(orjson.dumps(identity | decided(request)))
+                click.echo(orjson.dumps(identity | await decided(request)))
             except GatewayError as error:
                 error.message = f"line {number}: {error.message}"
                 raise
@@ -179,7 +209,7 @@ def _route_lines(lines: list[bytes], decided: Callable[[dict[str, Any]], dict[st
 
 def _print_decision(decision: dict[str, Any]) -> None:
     click.echo(
-        f"task {decision['task']} (confidence {decision['confidence']:.2f}), "
+        f"task {decision['task']} (confidence {decision['confidence']:.2f}, {decision['decided_by']}), "
         f"difficulty {decision['difficulty']:.2f}, strategy {decision['strategy']}, tier {decision['tier']}"
     )
     click.echo(f"{decision['reason']}\n")

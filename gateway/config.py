@@ -45,6 +45,9 @@ class Secret:
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 24 * 3600)]
 
 
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where to listen; `max_body` in bytes."""
 
@@ -82,15 +85,77 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     strategy: Strategy = "balanced"
     tier: Tier = "standard"
+    value: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.01  # USD that an answer good enough is worth
     candidates: list[str] = []
     fallbacks: list[str] = []
+    l2_below: _Share | None = None  # None: as `l2.below`
 
 
-class Level2(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who decides when the classifier is unsure: no second level is installed, so `auto` is `off`."""
+TAG = r"^[A-Za-z0-9_.:-]{1,64}\Z"
+_Tag = Annotated[str, msgspec.Meta(pattern=TAG)]
+_Tokens = Annotated[int, msgspec.Meta(ge=0)]
+_SOME = msgspec.Meta(min_length=1)
 
-    kind: Literal["auto", "off"] = "auto"
-    below: float = 0.7
+
+class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must hold for a rule to apply: all that is given, of a list any entry; tokens are inclusive."""
+
+    key: Annotated[list[str], _SOME] | None = None
+    tag: Annotated[list[_Tag], _SOME] | None = None
+    min_tokens: _Tokens | None = None
+    max_tokens: _Tokens | None = None
+    tools: bool | None = None
+    language: Annotated[list[Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}\Z")]], _SOME] | None = None
+    task: Annotated[list[str], _SOME] | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_tokens is not None and self.max_tokens is not None and self.min_tokens > self.max_tokens:
+            raise ValueError("min_tokens is above max_tokens, so it never holds")
+
+
+class Then(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a rule does: it may set a tier and a tag, and end the reading by one of route, model and deny."""
+
+    route: str | None = None
+    model: str | None = None
+    deny: Annotated[str, _SOME] | None = None
+    tier: Tier | None = None
+    tag: _Tag | None = None
+
+    def __post_init__(self) -> None:
+        ends = [name for name in ("route", "model", "deny") if getattr(self, name) is not None]
+        if len(ends) > 1:
+            raise ValueError(f"{' and '.join(ends)} exclude one another: keep one")
+        if not ends and self.tier is None and self.tag is None:
+            raise ValueError("nothing to do: give route, model, deny, tier or tag")
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule of the operator: what it matches, when it applies, and what it then does."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{1,64}\Z")] | None = None
+    match: str | Annotated[list[str], _SOME] = []
+    when: When = When()
+    then: Then
+
+
+class Level2Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who is asked where the classifier's confidence is below `below`, and for how long.
+
+    `auto` is `local` where the extra `encoder` is installed, else `off`; `target` and the budget are llm's.
+    """
+
+    kind: Literal["auto", "local", "llm", "off"] = "auto"
+    below: _Share = 0.7
+    target: str | None = None
+    deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 800
+    budget_usd_per_day: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind == "llm" and self.target is None:
+            raise ValueError("kind: llm asks a model: name it in target, such as target: openai/gpt-6-luna")
+        if self.target is not None and self.kind in ("auto", "local"):
+            raise ValueError("target is for kind: llm alone: set that kind, or take target out")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,12 +165,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     providers: dict[str, ProviderConfig] | None = None  # None: from the usual environment variables
     models: dict[str, Any] = {}
     routes: dict[str, RouteConfig] = {}
-    rules: Annotated[list[Any], msgspec.Meta(max_length=0)] = []
-    l2: Level2 = Level2()
+    rules: list[Rule] = []
+    l2: Level2Config = Level2Config()
     limits: Literal["local"] = "local"
     store: str = "sqlite:///headrace.db"
     keys: Literal["auto", "open", "required"] = "auto"
     log_content: Literal[False] = False
+    classifier: str | None = None  # a model file of `headrace train`; None: the packaged one
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
@@ -212,6 +278,10 @@ def _config(data: dict[str, Any], where: str, text: str) -> Config:
             str(name): _convert(entry if entry is not None else {}, kind, where, f"{section}.{name}", text)
             for name, entry in entries.items()
         }
+    if isinstance(data.get("rules"), list):
+        data["rules"] = [
+            _convert(rule, Rule, where, f"rules[{index}]", text) for index, rule in enumerate(data["rules"])
+        ]
     if data.get("models", ...) is None:
         del data["models"]
     config: Config = _convert(data, Config, where, "", text)
@@ -266,7 +336,13 @@ def _line(text: str, path: str) -> str:
     node = yaml.compose(text, _Loader) if text else None
     line = None
     rest = path
-    while isinstance(node, yaml.MappingNode) and rest:
+    while rest:
+        entry = re.match(r"\[(\d+)\]\.?", rest)
+        if entry and isinstance(node, yaml.SequenceNode):
+            node = node.value[int(entry[1])]
+            line, rest = node.start_mark.line + 1, rest[entry.end() :]
+        if not isinstance(node, yaml.MappingNode):
+            break
         # Names may hold dots themselves (gpt-4.1), so the longest key that fits is taken.
         fits = [
             (key.value, key.start_mark.line + 1, value)

@@ -240,11 +240,15 @@ class Exchange:
         "first_ns",
         "gone",
         "id",
+        "l2_cost_nano",
+        "l2_ns",
         "label",
         "recorded",
         "route",
+        "rule",
         "start_ns",
         "status",
+        "tags",
         "target",
         "upstream_ns",
         "usage",
@@ -258,6 +262,8 @@ class Exchange:
         # The request
         self.caller = ""
         self.route = ""
+        self.tags: tuple[str, ...] = ()  # the client's, then the rules'
+        self.rule: str | None = None  # the one that routed or denied
         self.ask: Ask | None = None
         self.label: Label | None = None
         self.decision: Any = None
@@ -272,8 +278,10 @@ class Exchange:
         self.usage = Usage()
         self.usage_source = "none"  # provider | estimated | none
         self.cost_nano: int | None = 0  # None: the price is not known
+        self.l2_cost_nano = 0  # of the second level, beside that
         # The clock
         self.body_ns = 0  # spent waiting for the client's body
+        self.l2_ns = 0  # spent waiting for the second level; where that is a provider, in upstream_ns too
         self.upstream_ns = 0  # spent waiting for providers, up to the first bytes of a stream
         self.first_ns = 0  # when the first bytes of the reply were ready to go out
         self.recorded = False
@@ -296,6 +304,8 @@ class Exchange:
         if self.label is not None and self.decision is not None:
             headers += [
                 (b"x-headrace-task", self.label.task.encode()),
+                (b"x-headrace-confidence", b"%.2f" % self.label.confidence),
+                (b"x-headrace-decided-by", self.label.decided_by.encode()),
                 (b"x-headrace-difficulty", b"%.2f" % self.label.difficulty),
                 (b"x-headrace-reason", self.decision.reason.encode()),
                 (b"x-headrace-attempts", b"%d" % len(self.attempts)),

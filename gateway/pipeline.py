@@ -6,15 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from gateway.admit import admit, wish
-from gateway.classify import classify
+from gateway.admit import admit, tags, wish
 from gateway.decide import decide
 from gateway.downstream import ClientGone, Downstream
 from gateway.errors import GatewayError, UpstreamError
 from gateway.exchange import Ask, Exchange, read_ask
+from gateway.level2 import Level2
 from gateway.record import Journal
-from gateway.refuse import INTERNAL, no_one_answered, refuse
+from gateway.refuse import INTERNAL, denied, no_one_answered, refuse
 from gateway.relay import Answer, account, begun, relay, scrub
 from gateway.snapshot import Snapshot, Target
 from gateway.upstream import Upstream, first_event_seconds
@@ -22,20 +23,35 @@ from gateway.upstream import Upstream, first_event_seconds
 _log = logging.getLogger("headrace")
 
 
-async def serve(now: Snapshot, upstream: Upstream, journal: Journal, down: Downstream) -> None:
+async def serve(
+    now: Snapshot, upstream: Upstream, level2: Level2, journal: Journal, down: Downstream
+) -> None:
     """Answers one chat completions request and leaves exactly one row of it, whatever becomes of it."""
     exchange = Exchange()
     try:
         try:
             exchange.caller = admit(now, down.headers)
             wished = wish(down.headers)
+            exchange.tags = tags(down.headers)
             ask = exchange.ask = read_ask(await _body(now, exchange, down))
             route = now.route(*(ask.models or (ask.model,)))
             exchange.route = route.name
-            exchange.label = classify(now.classifier, ask)
-            exchange.decision = decide(route, ask, exchange.label, wished)
             down.gone(_leaver(exchange))
+            ruling, label = await level2.judge(now, route, exchange)
+            exchange.tags, exchange.rule = ruling.tags, ruling.rule
+            if ruling.deny is not None:
+                raise denied(ruling.deny)
+            if ruling.route is not None:
+                route = ruling.route
+                exchange.route = route.name
+            if ruling.tier is not None:
+                wished = wished._replace(tier=ruling.tier)
+            held = now.conversations.find(exchange.caller, ask)
+            exchange.decision = decide(route, ask, label, wished, held)
+            if ruling.why:
+                exchange.decision = replace(exchange.decision, reason=ruling.why + exchange.decision.reason)
             last = await relay(await _answer(upstream, exchange, ask), down, exchange)
+            _learn(now, exchange, ask)
         except GatewayError as error:
             last = await refuse(error, exchange, down)
         journal.record(exchange)
@@ -73,6 +89,16 @@ def _book_the_prompt(exchange: Exchange) -> None:
     """Books an estimate for a client that left: a provider had the prompt, and may bill it."""
     if exchange.attempts and exchange.usage_source == "none":
         account(exchange, None, "")
+
+
+def _learn(now: Snapshot, exchange: Exchange, ask: Ask) -> None:
+    """Keeps who answered the conversation, and how long an answer was that no limit cut."""
+    label, target = exchange.label, exchange.target
+    if exchange.error is None and label is not None:
+        now.conversations.keep(exchange.caller, ask, target.number)
+        if exchange.usage_source == "provider" and exchange.finish != "length":
+            output = exchange.usage.output
+            now.table.learn(target.number, label.task, label.difficulty, ask.input_tokens, output)
 
 
 def _leaver(exchange: Exchange) -> Callable[[], None]:

@@ -13,6 +13,11 @@ INTERNAL = (
 )
 
 
+def denied(message: str) -> GatewayError:
+    """The error of a request that a rule of the operator denies, in the operator's words."""
+    return GatewayError(403, message, type="permission_error", code="denied_by_rule")
+
+
 def no_one_answered(failures: list[tuple[str, UpstreamError]]) -> GatewayError:
     """The error after the last attempt: the client's own where it is, else 429 if any said so, else 502."""
     name, last = failures[-1]

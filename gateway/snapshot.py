@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 
 from gateway.brain import Classifier
+from gateway.candidates import Candidates
 from gateway.config import Config, Secret, Strategy, Tier, Timeouts
+from gateway.conversation import Conversations
 from gateway.errors import GatewayError
 from gateway.providers import Provider, Wire
 from gateway.registry import Model, resolve, suggest
+from gateway.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +29,7 @@ class Target:
     timeouts: Timeouts
     allow_private: bool
     unable: int  # the needs (`exchange.NEED_NAMES`) that the model is known not to serve
+    number: int  # in the table of candidates
     room: float  # tokens of prompt that it takes; infinite where no source tells
 
     @property
@@ -39,12 +43,15 @@ class Route:
     """A name that a client may ask for; without a strategy the targets are tried in the order given."""
 
     name: str
+    table: Candidates
     targets: tuple[Target, ...]
     fallbacks: tuple[Target, ...] = ()
     strategy: Strategy | None = None
     tier: Tier = "none"
-    # Rankings already worked out, by what they depend on; a new snapshot starts with none.
-    memo: dict[Any, Any] = field(default_factory=dict)
+    value: float = 0.0  # USD that an answer good enough is worth, for `balanced`
+    members: bytes = b""  # the numbers of the targets, as the table wants them
+    by_number: dict[int, Target] = field(default_factory=dict)
+    l2_below: float = 0.0  # the confidence under which the second level is asked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +60,14 @@ class Snapshot:
 
     config: Config
     registry: dict[str, Model]  # every model known, configured or not
+    table: Candidates
+    conversations: Conversations
     targets: dict[str, Target]  # by model id, for configured providers only
     routes: dict[str, Route]
+    rules: Rules[Route]
     classifier: Classifier
+    l2: Literal["local", "llm", "off"]
+    l2_target: Target | None  # of kind llm
     admin_secret: Secret
     keys_required: bool
 
@@ -70,7 +82,7 @@ class Snapshot:
                 raise GatewayError(400, message, code="invalid_value", param="models")
             targets.update((target.name, target) for target in named(self.registry, self.targets, name))
         # By the models' own names: a client's spelling of them goes into headers and rows.
-        return Route(",".join(targets), tuple(targets.values()))
+        return Route(",".join(targets), self.table, tuple(targets.values()))
 
 
 def named(registry: dict[str, Model], targets: dict[str, Target], name: str) -> tuple[Target, ...]:

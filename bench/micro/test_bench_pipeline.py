@@ -15,6 +15,7 @@ from gateway.config import Config, ProviderConfig, Secret
 from gateway.control.publish import publish
 from gateway.decide import Wish, decide
 from gateway.exchange import read_ask
+from gateway.level2 import Level2
 from gateway.pipeline import serve
 from gateway.providers import WIRES
 from gateway.record import Journal
@@ -124,10 +125,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.mark.parametrize("body", [*PLAIN.values(), CHAT_500B], ids=[*PLAIN, "stream of 52 chunks"])
 def test_pipeline_without_sockets(benchmark: Any, snapshot: Snapshot, journal: Journal, body: bytes) -> None:
     down, up = Down(body), Up()
+    level2 = Level2(snapshot, up, None)  # type: ignore[arg-type]
     loop = asyncio.new_event_loop()
 
     def run() -> None:
-        loop.run_until_complete(serve(snapshot, up, journal, down))  # type: ignore[arg-type]
+        loop.run_until_complete(serve(snapshot, up, level2, journal, down))  # type: ignore[arg-type]
         journal.pending.clear()
 
     benchmark(run)

@@ -31,8 +31,10 @@ SECTION = 0x1E
 MARK = 0x01
 CHARACTERS, WORD, PAIR = 0, 1, 2
 MAGIC = b"HRLM"
-VERSION = 1
+VERSION = 2
 MAX_BITS = 22
+MAX_COLUMNS = 64
+_PARTS = {"labels", "scales", "biases", "temperature"}
 HEAD = struct.Struct("<4sHHII")  # magic, version, bits, extra rows, bytes of the JSON that follows
 DIGEST = hashlib.sha256().digest_size
 
@@ -48,6 +50,12 @@ def _fnv(state: int, data: bytes) -> int:
 
 def _begin(kind: int, section: int) -> int:
     return _fnv(0x811C9DC5, bytes(((kind + 4 * section) & 0xFF,)))
+
+
+def _normalised(section: bytes) -> bytes:
+    """MARK word MARK word MARK: what runs and pieces are read from."""
+    words = _WORDS.findall(section.lower())
+    return b"\x01" + b"".join(word + b"\x01" for word in words)
 
 
 def features(text: bytes, bits: int) -> list[list[int]]:
@@ -90,18 +98,23 @@ def _runs(begin: int, word: bytes) -> set[int]:
 
 
 class ModelFile(NamedTuple):
-    """What a model file holds: rows of int8, one column per label and a last one for difficulty."""
+    """What a model file holds: rows of int8, one column per label and a last one for difficulty.
+
+    `dense`: a row of float32 for each mean of a window's pieces, if the model has been trained with them;
+    `meta["pieces"]` then is their table's digest.
+    """
 
     bits: int
     extras: int
     meta: dict[str, Any]
     rows: bytes
+    dense: bytes = b""
 
 
 def pack(model: ModelFile) -> bytes:
-    """The bytes of a model file: head, JSON, rows, and the SHA-256 of all that."""
+    """The bytes of a model file: head, JSON, rows, dense rows, and the SHA-256 of all that."""
     meta = json.dumps(model.meta, sort_keys=True, ensure_ascii=False).encode()
-    body = HEAD.pack(MAGIC, VERSION, model.bits, model.extras, len(meta)) + meta + model.rows
+    body = HEAD.pack(MAGIC, VERSION, model.bits, model.extras, len(meta)) + meta + model.rows + model.dense
     return body + hashlib.sha256(body).digest()
 
 
@@ -117,21 +130,37 @@ def unpack(blob: bytes) -> ModelFile:
         raise ValueError("model file is damaged: its checksum does not match")
     meta = json.loads(body[HEAD.size : HEAD.size + length])
     rows = body[HEAD.size + length :]
+    if lacking := _PARTS - meta.keys():
+        raise ValueError(f"model file lacks {', '.join(sorted(lacking))}: train it again")
     columns = len(meta["labels"]) + 1
-    if not 1 <= bits <= MAX_BITS or len(rows) != ((1 << bits) + extras) * columns:
+    if columns > MAX_COLUMNS:
+        raise ValueError(f"model file has {columns - 1} labels, and {MAX_COLUMNS - 1} are the most")
+    size = ((1 << bits) + extras) * columns if 1 <= bits <= MAX_BITS else -1
+    means = meta.get("means", 0)
+    if len(rows) != size + 4 * means * columns:
         raise ValueError(
-            f"model file holds {len(rows)} bytes of weights, not those of 2**{bits} + {extras} rows"
+            f"model file holds {len(rows)} bytes of weights, not those of 2**{bits} + {extras} rows "
+            f"and {means} means"
         )
     if not len(meta["scales"]) == len(meta["biases"]) == columns or not meta["temperature"] > 0:
         raise ValueError("model file's scales, biases or temperature do not fit its labels")
-    return ModelFile(bits, extras, meta, rows)
+    return ModelFile(bits, extras, meta, rows[:size], rows[size:])
+
+
+def checked_pieces(file: ModelFile, pieces: Any) -> None:
+    """ValueError unless `pieces` are those that the model was trained with."""
+    if file.dense and (pieces is None or pieces.digest != file.meta.get("pieces")):
+        raise ValueError("model file was trained with another table of pieces: train it again")
 
 
 class LinearModel:
     """A model file, ready to score; ValueError if the file is damaged or of another version."""
 
-    def __init__(self, blob: bytes) -> None:
+    def __init__(self, blob: bytes, pieces: Any = None) -> None:
         file = unpack(blob)
+        checked_pieces(file, pieces)
+        self._pieces = pieces if file.dense else None
+        self._dense = memoryview(file.dense).cast("f")
         self.labels: tuple[str, ...] = tuple(file.meta["labels"])
         self._bits = file.bits
         self._extras = file.extras
@@ -153,6 +182,12 @@ class LinearModel:
             norm = 1.0 / math.sqrt(len(block))
             for column, weights in enumerate(self._columns):
                 values[column] += self._scales[column] * sum(weights[row] for row in block) * norm
+        if self._pieces is not None:
+            width = len(values)
+            for row, mean in enumerate(self._pieces.pools(text)):
+                if mean:
+                    for column in range(width):
+                        values[column] += mean * self._dense[row * width + column]
         difficulty = min(1.0, max(0.0, values.pop()))
         highest = max(values)
         shares = [math.exp((value - highest) / self._temperature) for value in values]

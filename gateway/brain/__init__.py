@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from typing import NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple
 
-from fastpath import LinearModel, Matcher
+from fastpath import LinearModel, Matcher, Pieces
 from gateway.brain.features import BEFORE, SYSTEM, body, extra, window
 from gateway.brain.patterns import PATTERNS
 
-__all__ = ["Classifier", "Label"]
+__all__ = ["MODEL", "PIECES", "Classifier", "Label"]
+
+MODEL = Path(__file__).with_name("model.bin")
+PIECES = Path(__file__).with_name("pieces.bin")
 
 
 class Label(NamedTuple):
-    """A task, the probability that it is right, and a difficulty in 0..1."""
+    """A task, the probability that it is right, a difficulty in 0..1, and which level said so."""
 
     task: str
     confidence: float
     difficulty: float
+    decided_by: Literal["l1", "l2"] = "l1"
 
 
 class Classifier:
-    """The packaged model behind one call; for one thread at a time."""
+    """A trained model, the packaged one unless another is named, behind one call; for one thread at a time.
 
-    def __init__(self) -> None:
-        self._model = LinearModel(files(__name__).joinpath("model.bin").read_bytes())
+    ValueError that says why where a file is damaged, of another version, or no model.
+    """
+
+    def __init__(self, model: Path = MODEL) -> None:
+        self._model = LinearModel(model.read_bytes(), Pieces(PIECES.read_bytes()))
+        self.labels: tuple[str, ...] = self._model.labels
         self._matcher = Matcher([pattern for _, pattern in PATTERNS])
 
     def __call__(

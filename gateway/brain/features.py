@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gateway.brain.patterns import PATTERNS
 
 # Bytes. Of a longer ask its two ends are read; the question stands at one of them.
-HEAD = TAIL = 2048
+HEAD = TAIL = 1024
 LINE = 160  # of the first and of the last line
 BEFORE = 400  # of each message that a short ask may refer to
 SYSTEM = 600

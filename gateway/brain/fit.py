@@ -11,7 +11,8 @@ from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from fastpath import Matcher, features
+from fastpath import Matcher, Pieces, features
+from fastpath.pure.pieces import POOLS
 from fastpath.pure.text import ModelFile
 from gateway.brain import inputs
 from gateway.brain.features import EXTRAS
@@ -29,39 +30,78 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Data:
-    """Rows as the model sees them, one matrix row each."""
+    """Rows as the model sees them, one matrix row each: hashed and extra columns, then means of pieces."""
 
     x: Any  # scipy.sparse.csr_array of float32
-    task: Whole  # index of the label
-    difficulty: Floats  # 0..1
+    task: Whole  # the label, as an index
+    level: Floats  # the difficulty labelled, 0..1; nan where nobody has
+    shares: Floats  # [row][label]: what is to be answered, a teacher's word included
+    difficulty: Floats  # what is to be answered, too
+    weight: Floats
 
-    def only(self, mask: Mask) -> Data:
-        """The rows where `mask` is true."""
-        return Data(self.x[mask], self.task[mask], self.difficulty[mask])
+    def only(self, chosen: Mask | Whole) -> Data:
+        """The rows where a mask is true, or those of some indexes."""
+        return Data(
+            self.x[chosen],
+            self.task[chosen],
+            self.level[chosen],
+            self.shares[chosen],
+            self.difficulty[chosen],
+            self.weight[chosen],
+        )
 
 
-def data(rows: list[Row], labels: tuple[str, ...]) -> Data:
-    """The matrix and the labels of `rows`; difficulty 1..5 in files is (d - 1) / 4 here."""
+def data(rows: list[Row], labels: tuple[str, ...], pieces: Pieces) -> Data:
+    """The matrix and the labels of `rows`; difficulty 1..5 in files is (d - 1) / 4 here.
+
+    What a teacher says of a row (`shares` by label, `level` 0..1) counts as much as its own `task` and
+    `difficulty`. `sure: false` halves a row.
+    """
     return Data(
-        matrix(rows),
+        matrix(rows, pieces),
         np.array([labels.index(row["task"]) for row in rows]),
-        np.array([(row["difficulty"] - 1) / 4 for row in rows]),
+        np.array([_own_level(row) for row in rows]),
+        np.array([_shares(row, labels) for row in rows]),
+        np.array([_level(row) for row in rows]),
+        np.array([0.5 if row.get("sure") is False else 1.0 for row in rows]),
     )
 
 
-def matrix(rows: list[Row]) -> Any:
-    """What LinearModel.score adds up for each row, as a sparse matrix: each block has length one."""
+def _shares(row: Row, labels: tuple[str, ...]) -> list[float]:
+    own = [float(label == row["task"]) for label in labels]
+    if "shares" not in row:
+        return own
+    return [(mine + row["shares"].get(label, 0.0)) / 2 for mine, label in zip(own, labels, strict=True)]
+
+
+def _own_level(row: Row) -> float:
+    return float("nan") if row.get("difficulty") is None else float((row["difficulty"] - 1) / 4)
+
+
+def _level(row: Row) -> float:
+    own, taught = _own_level(row), row.get("level")
+    if taught is None:
+        return own
+    return float(taught if np.isnan(own) else (own + taught) / 2)
+
+
+def matrix(rows: list[Row], pieces: Pieces) -> Any:
+    """What LinearModel.score adds up for each row, as a sparse matrix: each hashed block has length one."""
     matcher = task_matcher()
+    means: list[list[float]] = []
     ids: list[int] = []
     values: list[float] = []
     ends = [0]
     for row in rows:
-        for block in _blocks(matcher, row):
+        text, extra = seen(row, matcher)
+        means.append(pieces.pools(text))
+        for block in _blocks(text, extra):
             ids += block
             values += [len(block) ** -0.5] * len(block)
         ends.append(len(ids))
     parts = (np.array(values, np.float32), np.array(ids, np.int32), np.array(ends, np.int64))
-    return sparse.csr_array(parts, shape=(len(rows), (1 << BITS) + EXTRAS))
+    hashed = sparse.csr_array(parts, shape=(len(rows), (1 << BITS) + EXTRAS))
+    return sparse.hstack([hashed, sparse.csr_array(np.array(means, np.float32))]).tocsr()
 
 
 def task_matcher() -> Matcher:
@@ -69,8 +109,7 @@ def task_matcher() -> Matcher:
     return Matcher([pattern for _, pattern in PATTERNS])
 
 
-def _blocks(matcher: Matcher, row: Row) -> list[list[int]]:
-    text, extra = seen(row, matcher)
+def _blocks(text: bytes, extra: list[int]) -> list[list[int]]:
     blocks = features(text, BITS)
     blocks.append([(1 << BITS) + number for number in sorted(set(extra))])
     return [block for block in blocks if block]
@@ -118,26 +157,29 @@ def fit(known: Data, labels: int) -> Weights:
     ease = _rarity(known.x)
     x = (known.x @ sparse.diags_array(ease)).tocsr()
     transposed = x.T.tocsr()
-    truth = np.eye(labels)[known.task]
-    middle = float(known.difficulty.mean())
+    told = ~np.isnan(known.difficulty)
+    middle = float(known.difficulty[told].mean()) if told.any() else 0.5
+    level_weight = known.weight * told
+    level = np.where(told, known.difficulty, middle)
 
     def task_loss(flat: Floats) -> tuple[float, Floats]:
         rows = flat.reshape(width + 1, labels)
         logs = log_softmax(x @ rows[:-1] + rows[-1], axis=1)
-        error = np.exp(logs) - truth
-        loss = PENALTY / 2 * np.sum(rows[:-1] ** 2) - np.sum(logs * truth)
+        error = (np.exp(logs) - known.shares) * known.weight[:, None]
+        loss = PENALTY / 2 * np.sum(rows[:-1] ** 2) - np.sum(logs * known.shares * known.weight[:, None])
         slope = np.vstack([transposed @ error + PENALTY * rows[:-1], error.sum(axis=0)])
         return float(loss), slope.ravel()
 
     def difficulty_loss(row: Floats) -> tuple[float, Floats]:
-        error = x @ row[:-1] + row[-1] + middle - known.difficulty
-        loss = (PENALTY * np.sum(row[:-1] ** 2) + np.sum(error**2)) / 2
+        away = x @ row[:-1] + row[-1] + middle - level
+        error = level_weight * away
+        loss = (PENALTY * np.sum(row[:-1] ** 2) + np.sum(error * away)) / 2
         return float(loss), np.append(transposed @ error + PENALTY * row[:-1], error.sum())
 
     task = _descend(task_loss, (width + 1) * labels).reshape(width + 1, labels)
-    level = _descend(difficulty_loss, width + 1)
-    rows = np.column_stack([task[:-1], level[:-1]]) * ease[:, None]
-    return Weights(rows, np.append(task[-1], level[-1] + middle))
+    hard = _descend(difficulty_loss, width + 1)
+    rows = np.column_stack([task[:-1], hard[:-1]]) * ease[:, None]
+    return Weights(rows, np.append(task[-1], hard[-1] + middle))
 
 
 def _rarity(x: Any) -> Floats:
@@ -167,15 +209,19 @@ def temperature(logits: Floats, task: Whole, weight: Floats) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
 
-def quantised(weights: Weights, labels: tuple[str, ...], about: dict[str, Any]) -> ModelFile:
-    """The model file of `weights`: a scale per column, so that its largest weight is 127."""
-    scales = np.abs(weights.rows).max(axis=0) / 127
-    rows = np.rint(weights.rows / scales).astype(np.int8)
+def quantised(weights: Weights, labels: tuple[str, ...], pieces: Pieces, about: dict[str, Any]) -> ModelFile:
+    """The model file of `weights`: a scale per hashed column, so that its largest weight is 127."""
+    means = POOLS * pieces.width
+    hashed, dense = weights.rows[:-means], weights.rows[-means:]
+    scales = np.maximum(np.abs(hashed).max(axis=0), 1e-9) / 127
+    rows = np.rint(hashed / scales).astype(np.int8)
     meta = {
         "labels": list(labels),
         "scales": scales.tolist(),
         "biases": weights.biases.tolist(),
         "temperature": weights.temperature,
+        "means": means,
+        "pieces": pieces.digest,
         "about": about,
     }
-    return ModelFile(BITS, EXTRAS, meta, rows.tobytes())
+    return ModelFile(BITS, EXTRAS, meta, rows.tobytes(), dense.astype("<f4").tobytes())

@@ -4,57 +4,91 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from gateway.brain.fit import BITS, PENALTY, STEPS, Mask, Whole
+from gateway.brain.fit import BITS, PENALTY, STEPS, Mask
 from gateway.brain.rows import Row, reading
-from gateway.brain.validate import Trial, curve, shuffled
+from gateway.brain.train import HELD_FILES, HELD_SOURCES
+from gateway.brain.validate import Trial
 
-TESTS = ("en_work", "other_languages_chat")  # author files for the learning curve and the control
 THRESHOLD = 0.7
-LEAST = 30  # rows of a source, for a line of its own
+LEAST = 30  # rows of a source or a kind, for a line of its own
 
 
-def written(rows: list[Row], trial: Trial, size: int) -> str:
+@dataclass(frozen=True)
+class Measured:
+    """All that was measured: `tests` are the held-out rows of author files and of sources, by those names."""
+
+    rows: list[Row]
+    trial: Trial
+    tests: dict[str, Mask]
+    curve: list[tuple[int, list[float]]]  # labelled rows trained on; accuracy on each of the tests
+    shuffled: list[float]
+    robustness: list[tuple[str, float, float, float]]  # change, accuracy before and after, move of difficulty
+    trained: int  # rows that the packaged model learned from
+
+
+def written(measured: Measured, size: int) -> str:
     """The whole report on a model of `size` bytes."""
-    parts = [_head(trial, size), _accuracies(rows, trial), _baselines(rows, trial)]
-    parts += [_calibration(trial), _confusions(trial), _curves(rows, trial)]
+    parts = [_head(measured, size), _accuracies(measured), _baselines(measured), _calibration(measured)]
+    parts += [_confusions(measured), _curve(measured), _robustness(measured)]
     return "\n\n".join(parts) + "\n"
 
 
-def _head(trial: Trial, size: int) -> str:
+def _head(measured: Measured, size: int) -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "hyperscan"))
+    trial = measured.trial
     return f"""# The packaged model
 
 Made by `python -m gateway.brain.train ../shared/routing-data` on {datetime.now(UTC):%Y-%m-%d} ({libraries})
-from {trial.corpus.sum():,} rows of `corpus` (without the demo's prompts) and the {(~trial.corpus).sum():,}
-relabelled rows of `dev`: 2^{BITS} hashed rows, penalty {PENALTY}, {STEPS} steps, {size:,} bytes.
+from {measured.trained:,} labelled requests: 2^{BITS} hashed rows, penalty {PENALTY}, {STEPS} steps,
+{size:,} bytes, beside the table of pieces. `training/README.md` says where the requests, the teacher
+and the table come from.
 
-All figures are held out by author file and by source: eight folds, each one author file and some of the
-sources, and no row of a fold's files and sources was in its training."""
+The figures are of a twin that was trained without the author files {_named(HELD_FILES)} and
+without the sources {_named(HELD_SOURCES)}; its teacher and its table of
+pieces never saw them either. {trial.out.sum():,} rows were held out. All labels were made by
+language models, one label each, by one guide."""
 
 
-def _accuracies(rows: list[Row], trial: Trial) -> str:
-    english = np.array([row["lang"] == "en" for row in rows])
-    sure = np.array([row.get("sure", True) for row in rows])
-    corpus, sources = trial.corpus, ~trial.corpus
-    groups: list[tuple[str, Mask]] = [
-        ("corpus", corpus),
-        ("corpus, English", corpus & english),
-        ("corpus, other languages", corpus & ~english),
-        ("sources", sources),
-        ("sources, label sure", sources & sure),
-        ("sources, English", sources & english),
-        ("sources, other languages", sources & ~english),
-    ]
-    for field, mask in (("kind", corpus), ("source", corpus), ("source", sources)):
-        values = np.array([row.get(field, "") for row in rows])
-        often = [name for name, count in Counter(values[mask].tolist()).most_common() if count >= LEAST]
-        groups += [(f"{field} {name}", mask & (values == name)) for name in often]
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _accuracies(measured: Measured) -> str:
+    rows, trial = measured.rows, measured.trial
+    count = len(trial.fold)
+
+    def mask(true: Iterable[bool]) -> Mask:
+        found = np.zeros(count, bool)
+        found[: len(rows)] = list(true)
+        return found
+
+    english = mask(row["lang"] == "en" for row in rows)
+    sure = mask(row.get("sure", True) for row in rows)
+    groups: list[tuple[str, Mask]] = []
+    for name, test in measured.tests.items():
+        groups += [(name, test), (f"{name}, English", test & english)]
+        groups += [(f"{name}, other languages", test & ~english)]
+    sources = measured.tests["sources"]
+    groups += [("sources, label sure", sources & sure)]
+    groups += [("sources, label sure, English", sources & sure & english)]
+    groups += [("sources, label sure, other languages", sources & sure & ~english)]
+    for field, test in (
+        ("kind", measured.tests["corpus"]),
+        *(("source", t) for t in measured.tests.values()),
+    ):
+        values = Counter(str(row.get(field)) for row, is_in in zip(rows, test, strict=False) if is_in)
+        groups += [
+            (f"{field} {name}", test & mask(str(row.get(field)) == name for row in rows))
+            for name, often in values.most_common()
+            if often >= LEAST
+        ]
     lines = [
         (
             name,
@@ -68,23 +102,23 @@ def _accuracies(rows: list[Row], trial: Trial) -> str:
     return _table(("rows", "number", "accuracy", "macro F1", "difficulty, Spearman"), lines)
 
 
-def _baselines(rows: list[Row], trial: Trial) -> str:
-    length = np.array([len(reading(row).text) for row in rows])
+def _baselines(measured: Measured) -> str:
+    trial = measured.trial
+    length = np.zeros(len(trial.fold))
+    length[: len(measured.rows)] = [len(reading(row).text) for row in measured.rows]
     lines = []
-    for name, mask in (("corpus", trial.corpus), ("sources", ~trial.corpus)):
+    for (name, mask), shuffled in zip(measured.tests.items(), measured.shuffled, strict=True):
         majority = np.bincount(trial.known.task[mask]).max() / mask.sum()
-        rank = spearmanr(length[mask], trial.known.difficulty[mask])[0]
-        lines.append((name, _percent(majority), f"{rank:.2f}"))
-    controls = ", ".join(
-        f"{_percent(shuffled(trial, _fold(rows, trial.fold, test)))} on {test}" for test in TESTS
-    )
-    table = _table(("baselines", "always the largest task", "length for difficulty, Spearman"), lines)
-    return f"{table}\n\nTrained on shuffled labels: {controls}."
+        rank = spearmanr(length[mask], trial.known.level[mask])[0]
+        lines.append((name, _percent(majority), _percent(shuffled), f"{rank:.2f}"))
+    head = ("baselines", "always the largest task", "trained on shuffled labels", "length, Spearman")
+    return _table(head, lines)
 
 
-def _calibration(trial: Trial) -> str:
+def _calibration(measured: Measured) -> str:
+    trial = measured.trial
     lines = []
-    for name, mask in (("corpus", trial.corpus), ("sources", ~trial.corpus)):
+    for name, mask in (*measured.tests.items(), ("all", trial.out)):
         before, after = (trial.calibration_error(mask, at) for at in (1.0, trial.temperature))
         share, right = trial.covered(mask, THRESHOLD)
         lines.append((name, f"{before:.3f}", f"{after:.3f}", _percent(share), _percent(right)))
@@ -92,24 +126,25 @@ def _calibration(trial: Trial) -> str:
     return f"Temperature {trial.temperature:.2f}, fitted on these held-out answers.\n\n{_table(head, lines)}"
 
 
-def _confusions(trial: Trial) -> str:
+def _confusions(measured: Measured) -> str:
     lines = []
-    for name, mask in (("corpus", trial.corpus), ("sources", ~trial.corpus)):
-        lines += [(name, task, said, str(count)) for task, said, count in trial.confusions(mask)]
+    for name, mask in measured.tests.items():
+        lines += [(name, task, said, str(count)) for task, said, count in measured.trial.confusions(mask)]
     return _table(("most confused", "label", "answered", "rows"), lines)
 
 
-def _curves(rows: list[Row], trial: Trial) -> str:
-    points = [curve(trial, _fold(rows, trial.fold, test)) for test in TESTS]
+def _curve(measured: Measured) -> str:
+    lines = [(f"{rows:,}", *map(_percent, right)) for rows, right in measured.curve]
+    return _table(("labelled rows, no teacher", *measured.tests), lines)
+
+
+def _robustness(measured: Measured) -> str:
     lines = [
-        (str(same[0][0]), *(f"{_percent(right)} ({used:,} rows)" for _, used, right in same))
-        for same in zip(*points, strict=True)
+        (name, _percent(before), _percent(after), f"{move:.3f}")
+        for name, before, after, move in measured.robustness
     ]
-    return _table(("author files", *TESTS), lines)
-
-
-def _fold(rows: list[Row], fold: Whole, source: str) -> int:
-    return int(next(number for row, number in zip(rows, fold, strict=True) if row["source"] == source))
+    head = ("in other words", "accuracy before", "after", "difficulty moves, mean")
+    return _table(head, lines)
 
 
 def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from gateway.brain.fit import Data, Floats, Mask, Whole, fit, shares, temperature
+from gateway.brain.fit import Data, Floats, Mask, Weights, Whole, fit, shares, temperature
 from gateway.brain.rows import Row
 
-CURVE = (1, 2, 4, 6)  # author files trained on
+NEVER = -1  # the fold of rows that are in every training
+FOLDS = 5
+CURVE = (0.125, 0.25, 0.5, 1.0)  # shares of the labelled rows
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Answers to every row by a model that was trained without the row's fold."""
+    """Answers to the rows that were held out, by models that were trained without their fold."""
 
     known: Data
     labels: tuple[str, ...]
     fold: Whole
-    corpus: Mask  # the author files' rows, the rest being those of public sources
     logits: Floats
     difficulty: Floats
     temperature: float
+    weights: Weights  # those of the last fold
+
+    @property
+    def out(self) -> Mask:
+        """The rows that were held out."""
+        return np.asarray(self.fold != NEVER)
 
     @property
     def found(self) -> Whole:
@@ -46,7 +55,7 @@ class Trial:
 
     def rank(self, mask: Mask) -> float:
         """Spearman's correlation of the difficulty answered with the one labelled."""
-        return float(spearmanr(self.difficulty[mask], self.known.difficulty[mask])[0])
+        return float(spearmanr(self.difficulty[mask], self.known.level[mask])[0])
 
     def calibration_error(self, mask: Mask, at: float, bins: int = 15) -> float:
         """Expected |confidence - accuracy| at a temperature, over equal bins of confidence."""
@@ -73,52 +82,68 @@ class Trial:
         ]
 
 
-def folds(sources: list[str], files: int) -> Whole:
-    """A fold per row: the first `files` rows' sources are a fold each; others are dealt over them by size."""
-    names = sorted(set(sources[:files]))
-    fold = {name: number for number, name in enumerate(names)}
-    filled = [0] * len(names)
-    for name, size in sorted(Counter(sources[files:]).items(), key=lambda item: (-item[1], item[0])):
+def folds(rows: Sequence[Row]) -> Whole:
+    """A fold per row: whole sources, the largest dealt out first; rows of a sole source go by their id."""
+    sizes = Counter(str(row.get("source", "")) for row in rows)
+    if len(sizes) == 1:
+        return np.array([_drawn(row) for row in rows])
+    filled = [0] * min(FOLDS, len(sizes))
+    fold = {}
+    for name, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
         fold[name] = filled.index(min(filled))
         filled[fold[name]] += size
-    return np.array([fold[source] for source in sources])
+    return np.array([fold[str(row.get("source", ""))] for row in rows])
 
 
-def held_out(rows: list[Row], known: Data, labels: tuple[str, ...], files: int) -> Trial:
-    """Trains once per fold without it; the first `files` rows are those of author files."""
-    fold = folds([row["source"] for row in rows], files)
-    corpus = np.arange(len(rows)) < files
-    logits, difficulty = np.zeros((len(rows), len(labels))), np.zeros(len(rows))
+def _drawn(row: Row) -> int:
+    return hashlib.sha256(repr(row.get("id", row)).encode(errors="replace")).digest()[0] % FOLDS
+
+
+def held_out(known: Data, labels: tuple[str, ...], fold: Whole, weight: Floats) -> Trial:
+    """Trains once per fold without it; the temperature fits the held-out rows, each by its `weight`."""
+    logits, difficulty = np.zeros((len(fold), len(labels))), np.zeros(len(fold))
     for number in range(int(fold.max()) + 1):
         out = fold == number
         weights = fit(known.only(~out), len(labels))
         logits[out] = weights.logits(known.x[out])
         difficulty[out] = weights.difficulty(known.x[out])
-        print(f"fold {number + 1} of {fold.max() + 1}", flush=True)
-    # Both halves count the same: the corpus has the breadth, the sources are nearer to real users.
-    weight = corpus / corpus.sum() + ~corpus / (~corpus).sum()
-    best = temperature(logits, known.task, weight)
-    return Trial(known, labels, fold, corpus, logits, difficulty, best)
+    out = fold != NEVER
+    best = temperature(logits[out], known.task[out], weight[out])
+    return Trial(known, labels, fold, logits, difficulty, best, weights)
 
 
-def curve(trial: Trial, test: int) -> list[tuple[int, int, float]]:
-    """(author files, rows, accuracy on author file `test`) with more and more other author files."""
-    others = [number for number in range(int(trial.fold.max()) + 1) if number != test]
-    others = others[::2] + others[1::2]  # neighbours are alike in language
-    out = trial.corpus & (trial.fold == test)
+def curve(trial: Trial, labelled: Mask, tests: Sequence[Mask]) -> list[tuple[int, list[float]]]:
+    """(rows, accuracy on each of `tests`) when trained on a part of the labelled rows, and on no others."""
+    ready = np.flatnonzero(labelled & ~trial.out)
+    order = np.random.default_rng(0).permutation(ready)
     points = []
-    for files in CURVE:
-        used = trial.corpus & np.isin(trial.fold, others[:files])
-        weights = fit(trial.known.only(used), len(trial.labels))
-        found = weights.logits(trial.known.x[out]).argmax(axis=1)
-        points.append((files, int(used.sum()), float(np.mean(found == trial.known.task[out]))))
+    for share in CURVE:
+        used = order[: round(share * len(order))]
+        known = trial.known
+        part = _untaught(known, len(trial.labels)).only(used)
+        weights = fit(part, len(trial.labels))
+        found = [weights.logits(known.x[test]).argmax(axis=1) for test in tests]
+        points.append(
+            (
+                len(used),
+                [float(np.mean(said == known.task[test])) for said, test in zip(found, tests, strict=True)],
+            )
+        )
     return points
 
 
-def shuffled(trial: Trial, test: int) -> float:
-    """Accuracy on author file `test` when the labels trained on are dealt out at random."""
-    used, out = trial.fold != test, trial.corpus & (trial.fold == test)
-    known = trial.known.only(used)
-    mixed = Data(known.x, np.random.default_rng(0).permutation(known.task), known.difficulty)
-    found = fit(mixed, len(trial.labels)).logits(trial.known.x[out]).argmax(axis=1)
-    return float(np.mean(found == trial.known.task[out]))
+def _untaught(known: Data, labels: int) -> Data:
+    return replace(known, shares=np.eye(labels)[known.task], difficulty=known.level)
+
+
+def shuffled(trial: Trial, labelled: Mask, tests: Sequence[Mask]) -> list[float]:
+    """Accuracy on each of `tests` when the labels trained on are dealt out at random."""
+    known = trial.known
+    used = np.flatnonzero(labelled & ~trial.out)
+    mixed = np.random.default_rng(0).permutation(used)
+    plain = _untaught(known, len(trial.labels))
+    part = replace(plain.only(used), shares=plain.shares[mixed], difficulty=plain.difficulty[mixed])
+    weights = fit(part, len(trial.labels))
+    return [
+        float(np.mean(weights.logits(known.x[test]).argmax(axis=1) == known.task[test])) for test in tests
+    ]

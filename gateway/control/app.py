@@ -12,17 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
-from gateway.admit import admit, wish
+from gateway.admit import admit, tags, wish
 from gateway.control.explain import explain
 from gateway.downstream import ClientGone, read_body
 from gateway.errors import GatewayError
 from gateway.exchange import read_ask, request_id
+from gateway.level2 import Level2
 from gateway.refuse import INTERNAL
 from gateway.registry import Model
 from gateway.snapshot import Snapshot
 
 
-def create_control(current: Callable[[], Snapshot]) -> Starlette:
+def create_control(current: Callable[[], Snapshot], level2: Callable[[], Level2]) -> Starlette:
     """The Starlette application for every path that is not hot."""
 
     async def health(request: Request) -> Response:
@@ -46,9 +47,10 @@ def create_control(current: Callable[[], Snapshot]) -> Starlette:
 
     async def route(request: Request) -> Response:
         now, headers = current(), dict(request.scope["headers"])
-        admit(now, headers)
+        caller = admit(now, headers)
         body = await read_body(headers, request.receive, now.config.server.max_body)
-        return _json(explain(now, read_ask(body), wish(headers)))
+        ask = read_ask(body)
+        return _json(await explain(now, level2(), ask, wish(headers), caller, tags(headers)))
 
     app = Starlette(
         routes=[

@@ -5,18 +5,25 @@ from __future__ import annotations
 import math
 import os
 import re
+from array import array
 from collections.abc import Iterable, Mapping
-from typing import get_args
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.brain import Classifier
-from gateway.config import Config, ProviderConfig, RouteConfig, Secret, Strategy, did_you_mean
+from gateway.candidates import Candidates
+from gateway.config import Config, ProviderConfig, RouteConfig, Secret, Server, Strategy, did_you_mean
+from gateway.conversation import Conversations
 from gateway.errors import ConfigError, GatewayError
 from gateway.exchange import AUDIO, FILES, JSON_SCHEMA, TOOLS, VISION
 from gateway.providers import PROVIDERS, WIRES, Provider
 from gateway.registry import Model, extend, load
+from gateway.rules import Rules, place
 from gateway.snapshot import Route, Snapshot, Target, named
 from gateway.upstream import is_private
 
@@ -40,25 +47,45 @@ def publish(config: Config, where: str, env: Mapping[str, str] = os.environ) -> 
             raise ConfigError(f"{where}: providers.{name}.api_key: no key; set it here, or set {wanted}")
         for model in registry.values():
             if model.provider == provider.name:
-                targets[model.id] = _target(model, provider, settings, key)
+                targets[model.id] = _target(model, provider, settings, key, len(targets))
     secret = Secret(env.get(ADMIN_SECRET, ""))
     _check_exposure(config, secret)
+    classifier = _classifier(config, where)
+    table = Candidates(
+        [(target.model, target.unable, target.room, target.provider.name) for target in targets.values()],
+        classifier.labels,
+    )
+    l2, l2_target = _level2(config, targets, registry, where)
+    routes = _routes(config, table, targets, registry, l2 != "off", where)
     return Snapshot(
         config=config,
         registry=registry,
+        table=table,
+        conversations=Conversations(),
         targets=targets,
-        routes=_routes(config, targets, registry, where),
-        classifier=Classifier(),
+        routes=routes,
+        rules=_rules(config, routes, table, targets, registry, where),
+        classifier=classifier,
+        l2=l2,
+        l2_target=l2_target,
         admin_secret=secret,
         keys_required=config.keys == "required" or (config.keys == "auto" and bool(secret)),
     )
 
 
+def _classifier(config: Config, where: str) -> Classifier:
+    if config.classifier is None:
+        return Classifier()
+    try:
+        return Classifier(Path(config.classifier))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{where}: classifier: {config.classifier}: {error}") from None
+
+
 def whole_registry(config: Config, where: str) -> Snapshot:
     """A snapshot in which every known provider counts as configured: to look at decisions without any key."""
     providers = {name: ProviderConfig(api_key=Secret("none")) for name in PROVIDERS}
-    everything = Config(providers=providers, models=config.models, routes=config.routes)
-    return publish(everything, where, {})
+    return publish(msgspec.structs.replace(config, providers=providers, server=Server()), where, {})
 
 
 def from_environment(env: Mapping[str, str]) -> dict[str, ProviderConfig]:
@@ -119,7 +146,7 @@ def _is_private_host(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str) -> Target:
+def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str, number: int) -> Target:
     wire = WIRES[provider.wire]
     if model.temperature is False:  # such models answer 400 to any sampling parameter
         provider = msgspec.structs.replace(provider, drop=(*provider.drop, "temperature", "top_p"))
@@ -133,6 +160,7 @@ def _target(model: Model, provider: Provider, settings: ProviderConfig, key: str
         headers=wire.headers(key),
         timeouts=settings.timeouts,
         unable=_unable(model),
+        number=number,
         room=model.max_input or model.context or math.inf,
         # A known provider that lives on this machine by default (ollama, vllm) is meant to.
         allow_private=settings.allow_private or _is_private_host(urlsplit(provider.base_url).hostname or ""),
@@ -152,7 +180,12 @@ def _unable(model: Model) -> int:
 
 
 def _routes(
-    config: Config, targets: dict[str, Target], registry: dict[str, Model], where: str
+    config: Config,
+    table: Candidates,
+    targets: dict[str, Target],
+    registry: dict[str, Model],
+    asks_l2: bool,
+    where: str,
 ) -> dict[str, Route]:
     chat = [target for target in targets.values() if target.model.chat]
     settings = {"auto": RouteConfig(), **config.routes}
@@ -160,13 +193,74 @@ def _routes(
     for name, route in settings.items():
         candidates = _named(registry, targets, route.candidates, f"{where}: routes.{name}.candidates")
         fallbacks = _named(registry, targets, route.fallbacks, f"{where}: routes.{name}.fallbacks")
-        routes[name] = Route(name, candidates or tuple(chat), fallbacks, route.strategy, route.tier)
+        members = candidates or tuple(chat)
+        routes[name] = Route(
+            name,
+            table,
+            members,
+            fallbacks,
+            route.strategy,
+            route.tier,
+            route.value,
+            array("i", [target.number for target in members]).tobytes(),
+            {target.number: target for target in members},
+            (config.l2.below if route.l2_below is None else route.l2_below) if asks_l2 else 0.0,
+        )
     auto = routes["auto"]
     for strategy in get_args(Strategy):
-        routes[f"auto:{strategy}"] = Route(
-            f"auto:{strategy}", auto.targets, auto.fallbacks, strategy, auto.tier
-        )
+        routes[f"auto:{strategy}"] = replace(auto, name=f"auto:{strategy}", strategy=strategy)
     return routes
+
+
+def _level2(
+    config: Config, targets: dict[str, Target], registry: dict[str, Model], where: str
+) -> tuple[Literal["local", "llm", "off"], Target | None]:
+    kind, target = config.l2.kind, None
+    installed = find_spec("headrace_encoder") is not None
+    if kind == "auto":
+        kind = "local" if installed else "off"
+    elif kind == "local" and not installed:
+        raise ConfigError(
+            f"{where}: l2.kind: local needs the encoder: pip install 'headrace[encoder]', or set kind: off"
+        )
+    elif kind == "llm":
+        at = f"{where}: l2.target"
+        target = next(iter(_named(registry, targets, [config.l2.target or ""], at)))
+        if target.model.prices is None:
+            raise ConfigError(
+                f"{at}: the price of {target.name} is unknown, so no budget can hold it: "
+                "give its input and output under models:"
+            )
+    return kind, target
+
+
+def _rules(
+    config: Config,
+    routes: dict[str, Route],
+    table: Candidates,
+    targets: dict[str, Target],
+    registry: dict[str, Model],
+    where: str,
+) -> Rules[Route]:
+    models: dict[str, Route] = {}
+    led: list[Route | None] = []
+    for index, rule in enumerate(config.rules):
+        at, then = place(where, index, rule), rule.then
+        for task in rule.when.task or ():
+            if task not in table.tasks:
+                hint = did_you_mean(task, list(table.tasks))
+                allowed = ", ".join(table.tasks)
+                raise ConfigError(f"{at}: when.task: unknown task {task!r}; allowed: {allowed}{hint}")
+        if then.route is not None and then.route not in routes:
+            hint = did_you_mean(then.route, list(routes))
+            raise ConfigError(
+                f"{at}: then.route: unknown route {then.route!r}; there are: {', '.join(routes)}{hint}"
+            )
+        if then.model is not None and then.model not in models:
+            found = _named(registry, targets, [then.model], f"{at}: then.model")
+            models[then.model] = Route(",".join(target.name for target in found), table, found)
+        led.append(routes.get(then.route or "") or models.get(then.model or ""))
+    return Rules(config.rules, led, where)
 
 
 def _named(

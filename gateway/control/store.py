@@ -29,17 +29,25 @@ CREATE TABLE IF NOT EXISTS exchanges (
     stream INTEGER NOT NULL, client_gone INTEGER NOT NULL,
     input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
     output INTEGER NOT NULL, reasoning INTEGER NOT NULL, usage_source TEXT NOT NULL, cost_nano INTEGER,
-    upstream_us INTEGER NOT NULL, overhead_us INTEGER NOT NULL, first_byte_us INTEGER
+    upstream_us INTEGER NOT NULL, overhead_us INTEGER NOT NULL, first_byte_us INTEGER,
+    tags TEXT, rule TEXT, decided_by TEXT, l2_us INTEGER, l2_cost_nano INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS exchanges_at ON exchanges (at_ms);
 """
+# What older databases lack, each as it stands in the schema; rows from before have null.
+_ADDED = ("tags TEXT", "rule TEXT", "decided_by TEXT", "l2_us INTEGER", "l2_cost_nano INTEGER")
 _BOOLEANS = ("stream", "client_gone")
 _INSERT = """
-INSERT INTO exchanges VALUES (
+INSERT INTO exchanges (
+    request_id, at_ms, key, route, task, confidence, difficulty, strategy, tier, reason,
+    model, provider, attempts, status, error, finish, stream, client_gone,
+    input, cache_read, cache_write, output, reasoning, usage_source, cost_nano,
+    upstream_us, overhead_us, first_byte_us, tags, rule, decided_by, l2_us, l2_cost_nano
+) VALUES (
     :request_id, :at_ms, :key, :route, :task, :confidence, :difficulty, :strategy, :tier, :reason,
     :model, :provider, :attempts, :status, :error, :finish, :stream, :client_gone,
     :input, :cache_read, :cache_write, :output, :reasoning, :usage_source, :cost_nano,
-    :upstream_us, :overhead_us, :first_byte_us
+    :upstream_us, :overhead_us, :first_byte_us, :tags, :rule, :decided_by, :l2_us, :l2_cost_nano
 ) ON CONFLICT (request_id) DO NOTHING
 """
 # What a row raises that cannot be one; any other error is the database's, and the rows are tried again.
@@ -47,7 +55,7 @@ _NO_ROW = (sqlite3.IntegrityError, sqlite3.ProgrammingError, KeyError, TypeError
 _SUMMARY = """
 SELECT CASE ? WHEN 'model' THEN model WHEN 'task' THEN task ELSE key END AS name,
        COUNT(*), SUM(error IS NOT NULL OR client_gone), SUM(input + cache_read + cache_write), SUM(output),
-       COALESCE(SUM(cost_nano), 0), SUM(cost_nano IS NULL)
+       COALESCE(SUM(COALESCE(cost_nano, 0) + COALESCE(l2_cost_nano, 0)), 0), SUM(cost_nano IS NULL)
 FROM exchanges GROUP BY name ORDER BY 6 DESC, 2 DESC
 """
 
@@ -65,6 +73,11 @@ class Store:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_SCHEMA)
+        if _missing(db):
+            with db:
+                db.execute("BEGIN IMMEDIATE")  # other workers may be at it
+                for column in _missing(db):
+                    db.execute(f"ALTER TABLE exchanges ADD COLUMN {column}")
         self._file = self._path.stat().st_ino
         return db
 
@@ -105,24 +118,40 @@ class Store:
         for values in found:
             row = dict(zip(names, values, strict=True))
             row["attempts"] = orjson.loads(row["attempts"])
+            row["tags"] = orjson.loads(row["tags"] or "[]")
             row.update((name, bool(row[name])) for name in _BOOLEANS)
             yield row
 
     def summary(self, by: str) -> list[tuple[Any, ...]]:
         """What was spent by model, task or key, dearest first.
 
-        A row: name, requests, failed ones, input and output tokens, nano-dollars, requests of unknown price.
+        A row: name, requests, failed ones, input and output tokens, nano-dollars (the second level's with
+        them), requests of unknown price.
         """
         return self._db.execute(_SUMMARY, (by,)).fetchall()
+
+    def spent_on_l2(self, since_ms: int) -> int:
+        """Nano-dollars that the second level has cost since a time."""
+        query = "SELECT COALESCE(SUM(l2_cost_nano), 0) FROM exchanges WHERE at_ms >= ?"
+        spent: int = self._db.execute(query, (since_ms,)).fetchone()[0]
+        return spent
 
     def close(self) -> None:
         """Closes the connection."""
         self._db.close()
 
 
+def _missing(db: sqlite3.Connection) -> list[str]:
+    known = {name for _, name, *_ in db.execute("PRAGMA table_info(exchanges)")}
+    return [column for column in _ADDED if column.split()[0] not in known]
+
+
 def _to_columns(row: bytes) -> dict[str, Any]:
     values: dict[str, Any] = orjson.loads(row)
     values["attempts"] = orjson.dumps(values["attempts"]).decode()
+    values["tags"] = orjson.dumps(values.get("tags", [])).decode()
+    for column in ("rule", "decided_by", "l2_us", "l2_cost_nano"):
+        values.setdefault(column, None)
     return values
 
 

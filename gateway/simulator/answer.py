@@ -3,7 +3,8 @@
 Rules, in this order: a turn that ends in a tool result is answered with text. A request with tools
 is answered with a call where tool_choice demands one, or where a word of a tool's name (4 letters
 or more) stands in the last user text: the named tool, else the first that fits, with arguments made
-from its schema. A JSON schema gets an instance. All else gets text of `output_tokens` words.
+from its schema. A JSON schema gets an instance. All else gets the text that was
+set, or `output_tokens` words.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Cache:
         return 0
 
 
-def answer(asked: Asked, output_tokens: int, cache: Cache) -> Answer:
+def answer(asked: Asked, output_tokens: int, cache: Cache, given: str | None = None) -> Answer:
     """The reply to `asked`: always the same for the same request, but for the cached tokens."""
     tokens = max(1, (asked.characters + 3) // 4 + IMAGE_TOKENS * asked.images)
     cached = cache.tokens(asked.first)
@@ -102,6 +103,8 @@ def answer(asked: Asked, output_tokens: int, cache: Cache) -> Answer:
     if asked.schema is not None:
         text = orjson.dumps(instance(asked.schema, seed)).decode()
         pieces = _cut(text)
+    elif given is not None:
+        pieces = _cut(given)
     else:
         pieces = _pieces(asked, seed, output_tokens)
     finish, sequence = "stop", None

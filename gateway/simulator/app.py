@@ -115,7 +115,7 @@ class Simulator:
             return
         try:
             asked = _asked(route, scope, body)
-            reply = answer(asked, settings.output_tokens, provider.cache)
+            reply = answer(asked, settings.output_tokens, provider.cache, settings.text)
         except Refused as refusal:
             await _answer(send, refusal.status, wire.error(refusal.status, str(refusal)))
             return

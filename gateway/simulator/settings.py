@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     latency_ms: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     tokens_per_second: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     output_tokens: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 40
+    text: str | None = None  # of every answer but calls and JSON; None: made up
     fault: Fault | None = None
 
 

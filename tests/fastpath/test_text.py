@@ -42,12 +42,24 @@ def model_file(bits: int = BITS, **meta: Any) -> ModelFile:
     return ModelFile(bits, EXTRAS, fitting | meta, rows)
 
 
+def wide_file(labels: int) -> ModelFile:
+    rng = random.Random(labels)
+    rows = bytes(rng.randrange(256) for _ in range(((1 << BITS) + EXTRAS) * (labels + 1)))
+    meta = {
+        "labels": [f"label {number}" for number in range(labels)],
+        "scales": [rng.random() / 50 for _ in range(labels + 1)],
+        "biases": [rng.random() for _ in range(labels + 1)],
+        "temperature": 1.3,
+    }
+    return ModelFile(BITS, EXTRAS, meta, rows)
+
+
 def reference(file: ModelFile, text: bytes, extra: list[int]) -> tuple[list[float], float]:
     """What the model file's definition says, written down as plainly as can be."""
     blocks = [block for block in pure.features(text, file.bits) if block]
     if extra:
         blocks.append([(1 << file.bits) + number for number in set(extra)])
-    width = len(LABELS) + 1
+    width = len(file.meta["labels"]) + 1
     values = []
     for column in range(width):
         total = file.meta["biases"][column]
@@ -161,8 +173,29 @@ def test_a_cut_file_is_refused(fast_text: ModuleType, kept: int) -> None:
 def test_another_version_says_so(fast_text: ModuleType) -> None:
     body = bytearray(pack(model_file())[:-32])
     body[4] = 9
-    with pytest.raises(ValueError, match="version 9, this build reads 1"):
+    with pytest.raises(ValueError, match="version 9, this build reads 2"):
         fast_text.LinearModel(bytes(body) + hashlib.sha256(body).digest())
+
+
+@pytest.mark.parametrize("labels", [1, 15, 16, 40, 63])
+def test_a_model_of_many_labels_scores_as_defined(fast_text: ModuleType, labels: int) -> None:
+    text = "the quick brown fox: 狐 и лиса".encode()
+    expected, level = reference(wide_file(labels), text, [1, 3])
+    shares, difficulty = fast_text.LinearModel(pack(wide_file(labels))).score(text, [1, 3])
+    assert shares == pytest.approx(expected, rel=1e-9) and difficulty == pytest.approx(level)
+
+
+def test_more_labels_than_it_can_hold_are_refused(fast_text: ModuleType) -> None:
+    with pytest.raises(ValueError, match="64 labels"):
+        fast_text.LinearModel(pack(wide_file(64)))
+
+
+@pytest.mark.parametrize("missing", ["labels", "scales", "biases", "temperature"])
+def test_a_file_that_lacks_a_part_is_refused(fast_text: ModuleType, missing: str) -> None:
+    file = model_file()
+    del file.meta[missing]
+    with pytest.raises(ValueError, match="model file"):
+        fast_text.LinearModel(pack(file))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ import pytest
 
 from gateway.brain import Classifier
 from gateway.classify import classify
+from gateway.content import text as text_of
 from gateway.exchange import read_ask
+
+_MOST, _EDGE = 64 * 1024, 16 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +78,12 @@ def test_an_ask_at_either_end_of_a_huge_text_is_read(classifier: Classifier, fil
 
 @pytest.mark.parametrize("shift", range(14))
 def test_a_cut_inside_a_character_or_an_escape_is_mended(shift: int) -> None:
-    from gateway.classify import _END, _WHOLE, _text
-
     for unit in ("\\ud83d\\ude00", "\\u20ac", "\\\\", "\\n", "€", "😀"):
-        inner = ("a" * shift + unit * (_WHOLE // len(unit.encode()) + 10)).encode()
+        inner = ("a" * shift + unit * (_MOST // len(unit.encode()) + 10)).encode()
         body = b'"' + inner + b'"'
-        text = _text(body, 0, len(body))
-        assert text.startswith(b"a" * shift) and len(text) > _END // 8
-        text.decode()
+        read = text_of(body, 0, len(body), _MOST, _EDGE)
+        assert read.startswith(b"a" * shift) and len(read) > _EDGE // 8
+        read.decode()
 
 
 @pytest.mark.parametrize("content", ["", [], [{"type": "text"}], [{"type": "text", "text": 5}], [3, None]])

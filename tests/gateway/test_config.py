@@ -93,7 +93,7 @@ WRONG = {
     ),
     "strategy": ("routes:\n  auto: {strategy: fastest}", [":2", "routes.auto.strategy", "fastest"]),
     "store": ("store: mysql://x", ["store", "sqlite:///FILE"]),
-    "rules": ("rules: [{name: x}]", ["rules", "length <= 0"]),
+    "rules": ("rules: [{name: x}]", ["rules[0]", "then"]),
     "log_content": ("log_content: true", ["log_content"]),
 }
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.brain import Label
+from gateway.brain.odds import chance
+from gateway.candidates import usual_outputs
 from gateway.config import Config, ProviderConfig, RouteConfig, Secret
 from gateway.control.publish import publish
-from gateway.decide import FLOORS, MAX_ATTEMPTS, Decision, Wish, chance, decide, expected_outputs
+from gateway.conversation import KEPT_SECONDS, Held
+from gateway.decide import FLOORS, MAX_ATTEMPTS, Decision, Wish, decide
 from gateway.errors import GatewayError
 from gateway.exchange import Ask, read_ask
 from gateway.registry import TASKS
-from gateway.snapshot import Route, Snapshot
+from gateway.snapshot import Snapshot
 
 KEY = ProviderConfig(api_key=Secret("k"))
 ALL = ("openai", "anthropic", "gemini", "deepseek", "mistral", "groq")
@@ -75,7 +80,10 @@ def test_a_floor_holds(snapshot: Snapshot, tier: str) -> None:
     assert bool(below) == (tier != "none")
 
 
-def test_a_floor_never_empties_the_list(snapshot: Snapshot) -> None:
+def test_a_floor_never_empties_the_list() -> None:
+    local = ProviderConfig(wire="openai", base_url="http://127.0.0.1:1/v1", allow_private=True)
+    models = {f"local/weak-{n}": {"input": 1, "output": 1, "abilities": {"simple_qa": n}} for n in (1, 2)}
+    snapshot = publish(Config(providers={"local": local}, models=models), "test", {})
     hard = label("simple_qa", 1.0)
     decision = decided(snapshot, ask(), hard, tier="enhanced")
     everyone = decided(snapshot, ask(), hard, tier="none", strategy="best")
@@ -83,22 +91,33 @@ def test_a_floor_never_empties_the_list(snapshot: Snapshot) -> None:
     assert "none reaches the enhanced floor" in decision.reason
 
 
-def test_harder_asks_get_abler_models(snapshot: Snapshot) -> None:
-    chosen = [decided(snapshot, ask(), label(difficulty=d / 10)).candidates[0] for d in range(11)]
-    abilities = [candidate.ability for candidate in chosen]
-    assert abilities[-1] > abilities[0]
-    assert chosen[-1].expected_nano > chosen[0].expected_nano  # type: ignore[operator]
+def test_harder_asks_get_abler_models() -> None:
+    local = ProviderConfig(wire="openai", base_url="http://127.0.0.1:1/v1", allow_private=True)
+    models = {
+        "local/weak": {"input": 0.1, "output": 0.4, "abilities": {"code_generation": 1.8}},
+        "local/able": {"input": 1, "output": 4, "abilities": {"code_generation": 4.8}},
+    }
+    snapshot = publish(Config(providers={"local": local}, models=models), "test", {})
+    by_value = [
+        decided(snapshot, ask(), label(difficulty=d / 10), tier="none").candidates[0] for d in range(11)
+    ]
+    assert [by_value[d].target.name for d in (0, 10)] == ["local/weak", "local/able"]
+    by_floor = [
+        decided(snapshot, ask(), label(difficulty=d / 10), strategy="cheapest", tier="standard").candidates[0]
+        for d in range(11)
+    ]
+    assert all(candidate.target.name == "local/able" for candidate in by_floor)  # 1.8 is below the floor
 
 
-def test_chance_is_ability_minus_difficulty() -> None:
-    assert 0.75 < chance(1.5, 0.25) < 0.85  # small model, easy
-    assert chance(1.5, 0.5) < 0.5  # small model, middling
-    assert 0.75 < chance(3.0, 0.5) < 0.85  # mid-size model, middling
-    assert 0.75 < chance(4.5, 0.75) < 0.85  # frontier model, hard
-    assert chance(4.5, 1.0) < 0.5
-    for ability in (1.0, 3.0, 5.0):
-        chances = [chance(ability, d / 20) for d in range(21)]
-        assert chances == sorted(chances, reverse=True)
+def test_chance_falls_with_difficulty_and_rises_with_ability() -> None:
+    for task in TASKS:
+        for ability in (1.0, 3.0, 5.0):
+            chances = [chance(task, ability, d / 20) for d in range(21)]
+            assert chances == sorted(chances, reverse=True) and chances[0] > chances[-1]
+        for difficulty in (0.0, 0.5, 1.0):
+            chances = [chance(task, a / 4, difficulty) for a in range(4, 21)]
+            assert chances == sorted(chances) and chances[0] < chances[-1]
+        assert 0 < chance(task, 1.0, 1.0) < 0.5 < chance(task, 5.0, 0.0) < 1
 
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -152,7 +171,7 @@ def test_a_max_cost_is_kept(snapshot: Snapshot) -> None:
     assert all(c.expected_nano is not None and c.expected_nano <= cap for c in decision.candidates)  # type: ignore[operator]
     assert len(decision.candidates) < len(everyone)
     dear = [target for target in snapshot.route("auto").targets if target.name == "openai/gpt-6-astra"]
-    route = Route("mine", snapshot.route("auto").targets, tuple(dear), "cheapest")
+    route = replace(snapshot.route("auto"), name="mine", fallbacks=tuple(dear), strategy="cheapest")
     capped = decide(route, ask(), label(), Wish(max_cost_nano=cap), whole=True)
     assert "openai/gpt-6-astra" not in {c.target.name for c in capped.candidates}
     with pytest.raises(GatewayError, match="max cost"):
@@ -208,18 +227,97 @@ def test_a_named_model_is_served_as_named(snapshot: Snapshot) -> None:
     assert alias.targets[0].name == "gemini/gemini-4-argon"
 
 
-def test_outputs_are_expected_within_limits() -> None:
-    plain, thinking = expected_outputs("math", 1.0, 100, None)
+def test_usual_outputs() -> None:
+    plain, thinking = usual_outputs("math", 1.0, 100)
     assert 0 < plain < thinking
-    assert expected_outputs("math", 1.0, 100, 50) == (50, 50)
-    assert expected_outputs("translation", 0.2, 2000, None) > expected_outputs("translation", 0.2, 200, None)
+    assert usual_outputs("translation", 0.2, 2000) > usual_outputs("translation", 0.2, 200)
+    assert usual_outputs("of their own", 0.2, 200) == usual_outputs("general", 0.2, 200)
 
 
-def test_the_memo_is_bounded(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.decide._MEMO_SIZE", 4)
-    route = snapshot.route("auto")
-    route.memo.clear()
-    for task in TASKS:
-        decide(route, ask(), label(task), Wish())
-    assert 0 < len(route.memo) <= 4
-    assert decide(route, ask(), label(TASKS[-1]), Wish()) is decide(route, ask(), label(TASKS[-1]), Wish())
+def two(**settings: Any) -> Snapshot:
+    local = ProviderConfig(wire="openai", base_url="http://127.0.0.1:1/v1", allow_private=True)
+    models = {"local/dear": {"input": 2, "output": 3} | settings, "local/cheap": {"input": 1.5, "output": 3}}
+    return publish(Config(providers={"local": local}, models=models), "test", {})
+
+
+def costs(snapshot: Snapshot, asked: Ask, held: Held | None = None, **wish: Any) -> dict[str, int | None]:
+    wished = Wish(**{"strategy": "cheapest", "tier": "none"} | wish)
+    decision = decide(snapshot.route("auto"), asked, label(), wished, held)
+    return {candidate.target.name: candidate.expected_nano for candidate in decision.candidates}
+
+
+def test_a_limit_and_measured_lengths_move_the_expected_cost() -> None:
+    snapshot = two()
+    before = costs(snapshot, ask())
+    assert list(before) == ["local/cheap", "local/dear"]
+    limited = costs(snapshot, ask(max_tokens=10))
+    assert limited["local/cheap"] == ask().input_tokens * 1500 + 10 * 3000
+    cheap = snapshot.targets["local/cheap"].number
+    for _ in range(20):  # as many as the prior counts for: halfway to the measured length
+        snapshot.table.learn(cheap, "code_generation", 0.5, 100, 2700)
+    after = costs(snapshot, ask())
+    assert list(after) == ["local/dear", "local/cheap"]
+    assert after["local/cheap"] == pytest.approx(2 * before["local/cheap"], rel=0.01)  # type: ignore[operator]
+    snapshot.table.learn(cheap, "a task of another classifier", 0.5, 100, 1)
+    assert costs(snapshot, ask()) == after
+
+
+def test_one_odd_answer_moves_little_and_old_ones_fade() -> None:
+    snapshot = two()
+    dear = snapshot.targets["local/dear"].number
+    before = costs(snapshot, ask())["local/dear"]
+    snapshot.table.learn(dear, "code_generation", 0.5, 100, 10**9)
+    assert costs(snapshot, ask())["local/dear"] < 2 * before  # type: ignore[operator]
+    for _ in range(2000):
+        snapshot.table.learn(dear, "code_generation", 0.5, 100, 900)
+    assert costs(snapshot, ask())["local/dear"] == pytest.approx(before, rel=0.02)
+
+
+def conversation(*turns: str) -> Ask:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": turn} for n, turn in enumerate(turns)]
+    return ask(messages=messages)
+
+
+LONG = "a long paste " * 1000
+
+
+def test_a_conversation_stays_where_its_prompt_is_cached() -> None:
+    snapshot = two(cache_read=0.1)
+    first, dear = conversation(LONG), snapshot.targets["local/dear"].number
+    known = snapshot.conversations
+    assert known.find("me", first) is None
+    known.keep("me", first, dear)
+    then = conversation(LONG, "an answer", "shorter")
+    held = known.find("me", then)
+    assert held == Held(dear, first.input_tokens)
+    assert list(costs(snapshot, then)) == ["local/cheap", "local/dear"]
+    assert list(costs(snapshot, then, held)) == ["local/dear", "local/cheap"]
+    for strategy in ("balanced", "best"):
+        assert next(iter(costs(snapshot, then, held, strategy=strategy))) == "local/dear"
+    decision = decide(snapshot.route("auto"), then, label(), Wish(strategy="cheapest"), held)
+    assert f"{held.tokens} tokens of the conversation may be in its cache" in decision.reason
+
+
+def test_a_conversation_is_known_by_its_own_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = two().conversations
+    known.keep("me", conversation(LONG), 1)
+    goes_on = conversation(LONG, "an answer", "shorter")
+    assert known.find("me", goes_on) is not None
+    assert known.find("you", goes_on) is None
+    assert known.find("me", conversation(LONG + "!", "an answer", "shorter")) is None
+    assert known.find("me", conversation(LONG, "an answer", "shorter", "so", "shorter")) is None
+    known.keep("me", conversation("short"), 1)
+    assert known.find("me", conversation("short", "an answer", "shorter")) is None
+    late = time.monotonic() + KEPT_SECONDS
+    monkeypatch.setattr("gateway.conversation.time.monotonic", lambda: late)
+    assert known.find("me", goes_on) is None
+
+
+def test_only_so_many_conversations_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.conversation._MOST", 2)
+    known = two().conversations
+    for name in ("one", "two", "three"):
+        known.keep("me", conversation(name + LONG), 1)
+    found = [known.find("me", conversation(name + LONG, "so", "?")) for name in ("one", "two", "three")]
+    assert found[0] is None and found[1] and found[2]

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ FIELDS = {
     "request_id", "at_ms", "key", "route", "task", "confidence", "difficulty", "strategy", "tier", "reason",
     "model", "provider", "attempts", "status", "error", "finish", "stream", "client_gone", "input",
     "cache_read", "cache_write", "output", "reasoning", "usage_source", "cost_nano", "upstream_us",
-    "overhead_us", "first_byte_us",
+    "overhead_us", "first_byte_us", "tags", "rule", "decided_by", "l2_us", "l2_cost_nano",
 }  # fmt: skip
 
 
@@ -213,6 +214,28 @@ def test_replay_is_idempotent_and_leaves_the_living_alone(tmp_path: Path) -> Non
     assert [row["request_id"] for row in all_rows(tmp_path / "journal", tmp_path / "db")] == [*ids, alive]
     living.close()
     store.close()
+
+
+def test_an_older_database_and_an_older_journal_are_taken_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    ids = [recorded(journal).id for _ in range(3)]
+    rows = [json.loads(row) for row in journal.pending]
+    journal.pending.clear()
+    journal.close()
+    rows[2].update(tags=["a", "b"], rule="mine")
+    store = Store(tmp_path / "db")
+    store.add([json.dumps(rows[0]).encode()])
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "db")) as db:
+        for column in ("tags", "rule", "decided_by", "l2_us", "l2_cost_nano"):
+            db.execute(f"ALTER TABLE exchanges DROP COLUMN {column}")
+            del rows[1][column]
+    stores = [Store(tmp_path / "db") for _ in range(2)]  # as several workers open it
+    stores[1].add([json.dumps(row).encode() for row in rows[1:]])
+    found = {row["request_id"]: (row["tags"], row["rule"]) for row in stores[0].rows()}
+    assert found == {ids[0]: ([], None), ids[1]: ([], None), ids[2]: (["a", "b"], "mine")}
+    for store in stores:
+        store.close()
 
 
 def test_an_exchange_is_recorded_once(tmp_path: Path) -> None:

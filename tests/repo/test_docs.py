@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from gateway.cli import main
-from gateway.config import Config, ProviderConfig, RouteConfig, Server, Timeouts, load
+from gateway.config import Config, Level2Config, ProviderConfig, RouteConfig, Server, Timeouts, load
 from gateway.control.store import _SCHEMA
 from gateway.providers import PROVIDERS
 from gateway.registry import TASKS
@@ -30,7 +30,7 @@ def test_no_command_is_made_up() -> None:
     assert named <= set(main.commands)
 
 
-@pytest.mark.parametrize("kind", [Config, Server, ProviderConfig, Timeouts, RouteConfig])
+@pytest.mark.parametrize("kind", [Config, Server, ProviderConfig, Timeouts, RouteConfig, Level2Config])
 def test_every_config_key_is_documented(kind: type) -> None:
     for name in kind.__struct_fields__:  # type: ignore[attr-defined]
         assert re.search(rf"\b{name}\b", CONFIG), f"{kind.__name__}.{name}"
