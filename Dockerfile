@@ -2,7 +2,7 @@ FROM python:3.13-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN python -m venv /opt/headrace && /opt/headrace/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/headrace && /opt/headrace/bin/pip install --no-cache-dir . ./encoder
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="headrace" \

@@ -1,7 +1,7 @@
 .PHONY: demo up test check bench clean
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml setup.py $(wildcard fastpath/*.pyx fastpath/*.pxi)
+SOURCES := pyproject.toml setup.py encoder/pyproject.toml $(wildcard fastpath/*.pyx fastpath/*.pxi)
 
 demo: .venv/run.stamp  ## the main job without any key; ARGS=--once ends after the report
 	$(BIN)/headrace demo $(ARGS)
@@ -28,9 +28,9 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/run.stamp: .venv/bin/python $(SOURCES)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check -e . ./encoder
 	touch $@
 
 .venv/dev.stamp: .venv/bin/python $(SOURCES)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' ./encoder
 	touch $@ .venv/run.stamp

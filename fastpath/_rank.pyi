@@ -5,9 +5,17 @@ from fastpath.pure.rank import Chances, Row
 class RankTable:
     count: int
     def __init__(self, targets: Sequence[Row], chances: Chances) -> None: ...
-    def chance(self, number: int, task: int, difficulty: float) -> float: ...
-    def ability(self, number: int, task: int) -> float: ...
-    def output(self, number: int, task: int, plain: float, thinking: float, limit: float) -> float: ...
+    def look(
+        self,
+        number: int,
+        task: int,
+        difficulty: float,
+        tokens: float,
+        plain: float,
+        thinking: float,
+        limit: float,
+        cached: float,
+    ) -> tuple[float, float, int | None]: ...
     def ratio(self, number: int, task: int, value: float) -> None: ...
     def rank(
         self,

@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, floor
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport qsort
 
@@ -103,7 +103,7 @@ cdef class RankTable:
 
     cdef double _output(self, int number, int task, double plain, double thinking, double limit) noexcept nogil:
         cdef double output = (thinking if self.thinks[number] else plain) * self.ratios[task * self.count + number]
-        return limit if 0 < limit < output else output
+        return limit if 0 < limit < output else floor(output + 0.5)
 
     cdef double _cost(self, int number, double tokens, double output, double cached) noexcept nogil:
         cdef int at = self.tiers[number], end = self.tiers[number + 1], tier
@@ -119,17 +119,18 @@ cdef class RankTable:
             + output * self.prices[at].output
         )
 
-    def chance(self, int number, int task, double difficulty):
+    def look(
+        self, int number, int task, double difficulty, double tokens, double plain, double thinking,
+        double limit, double cached,
+    ):
         self._check(number, task)
-        return self.chances[(task * self.buckets + self._bucket(difficulty)) * self.count + number]
-
-    def ability(self, int number, int task):
-        self._check(number, task)
-        return self.abilities[task * self.count + number]
-
-    def output(self, int number, int task, double plain, double thinking, double limit):
-        self._check(number, task)
-        return self._output(number, task, plain, thinking, limit)
+        cdef double output = self._output(number, task, plain, thinking, limit)
+        cdef double cost = self._cost(number, tokens, output, cached)
+        return (
+            self.chances[(task * self.buckets + self._bucket(difficulty)) * self.count + number],
+            self.abilities[task * self.count + number],
+            None if cost == INFINITY else <long long>floor(cost + 0.5),
+        )
 
     def ratio(self, int number, int task, double value):
         self._check(number, task)

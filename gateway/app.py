@@ -65,6 +65,10 @@ class Gateway:
         moved = replay(directory, self._store)
         if moved:
             _log.info("%d rows moved from journals to the store", moved)
+        for model, task, difficulty, read, written, answers in self._store.lengths():
+            target = self.current.targets.get(model)
+            if target is not None:
+                self.current.table.learn(target.number, task, difficulty, read, written, answers)
         self._journal = Journal(directory)
         self._writer = Writer(self._journal, self._store)
         self._writer.start()

@@ -34,3 +34,16 @@ def classify(classifier: Classifier, ask: Ask) -> Label:
         tools=bool(ask.needs & TOOLS),
         images=bool(ask.needs & VISION),
     )
+
+
+def remembered(classifier: Classifier, ask: Ask) -> str:
+    """What of `ask` training can learn from, without its words."""
+    text, before, system, turns = reading(ask)
+    return classifier.remembered(
+        text,
+        before=before,
+        system=system,
+        turns=turns,
+        tools=bool(ask.needs & TOOLS),
+        images=bool(ask.needs & VISION),
+    )

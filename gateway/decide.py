@@ -13,11 +13,11 @@ from gateway.config import Strategy, Tier
 from gateway.conversation import Held
 from gateway.errors import GatewayError
 from gateway.exchange import NEED_NAMES, Ask
-from gateway.money import NANO, Usage, cost_nano, usd
+from gateway.money import NANO, usd
 from gateway.snapshot import Route, Target
 
-# Floors: the P and the ability that a candidate must have. On the outcome tables P runs from 0.55 (a small model
-# on the hardest requests) to 0.97, so these are where a floor parts models on hard requests, not on easy ones.
+# Floors: the P and the ability that a candidate must have. On outcome tables P runs from 0.55 (a small
+# model, the hardest requests) to 0.97: here a floor parts models on hard requests, not on easy ones.
 FLOORS: dict[Tier, tuple[float, float]] = {
     "none": (0.0, 0.0),
     "standard": (0.75, 2.5),
@@ -147,16 +147,18 @@ def _ranked(
 
 
 def _candidate(table: Candidates, target: Target, request: _Request) -> Candidate:
-    of, number = table.table, target.number
-    expected = None
-    if target.model.prices is not None:
-        output = round(of.output(number, request.number, request.plain, request.thinking, request.limit))
-        held = request.held
-        cached = min(held.tokens, request.input) if held and held.number == number else 0
-        usage = Usage(input=request.input - cached, cache_read=cached, output=output)
-        expected = cost_nano(usage, target.model.prices)
-    p = of.chance(number, request.number, request.difficulty)
-    return Candidate(target, p, of.ability(number, request.number), expected)
+    held = request.held
+    p, ability, expected = table.table.look(
+        target.number,
+        request.number,
+        request.difficulty,
+        request.input,
+        request.plain,
+        request.thinking,
+        request.limit,
+        held.tokens if held and held.number == target.number else 0,
+    )
+    return Candidate(target, p, ability, expected)
 
 
 def _as_given(route: Route, request: _Request, wish: Wish) -> Decision:

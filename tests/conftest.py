@@ -137,7 +137,7 @@ class Gateway:
 
     def chat(self, model: str = "auto", text: str = "What is the capital of France?", **more: Any) -> Reply:
         headers = more.pop("headers", {})
-        body = {"model": model, "messages": [{"role": "user", "content": text}], **more}
+        body = {"model": model, "messages": [{"role": "user", "content": text}]} | more
         return request(f"{self.url}/v1/chat/completions", body, **headers)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -170,7 +170,8 @@ def simulator(simulator_process: Simulator) -> Iterator[Simulator]:
 
 def start(folder: Path, config: dict[str, Any], *options: str, **env: str) -> Gateway:
     path = folder / "headrace.yaml"
-    path.write_text(yaml.safe_dump(config))
+    # Whether the encoder is installed or not, the classifier alone decides, unless a test says otherwise.
+    path.write_text(yaml.safe_dump({"l2": {"kind": "off"}} | config))
     data = folder / "data"
     process = run_headrace(
         folder, "up", "--config", str(path), "--data", str(data), "--port", "0", *options, **env

@@ -11,6 +11,7 @@ import pytest
 from payloads import CHAT_8K, CHAT_400K, CHAT_500B, SSE_STREAM
 
 from gateway.brain import Label
+from gateway.classify import classify
 from gateway.config import Config, ProviderConfig, Secret
 from gateway.control.publish import publish
 from gateway.decide import Wish, decide
@@ -42,19 +43,15 @@ def test_read_ask(benchmark: Any, size: str) -> None:
     assert benchmark(read_ask, BODIES[size]).model == "auto"
 
 
-def test_decide_looked_up(benchmark: Any, snapshot: Snapshot) -> None:
+def test_decide(benchmark: Any, snapshot: Snapshot) -> None:
     ask, label = read_ask(CHAT_500B), Label("code_generation", 0.9, 0.4)
     assert benchmark(decide, snapshot.route("auto"), ask, label, Wish()).candidates
 
 
-def test_decide_ranked_afresh(benchmark: Any, snapshot: Snapshot) -> None:
-    ask, label, route = read_ask(CHAT_500B), Label("code_generation", 0.9, 0.4), snapshot.route("auto")
-
-    def afresh() -> Any:
-        route.memo.clear()
-        return decide(route, ask, label, Wish())
-
-    assert benchmark(afresh).candidates
+@pytest.mark.parametrize("size", BODIES)
+def test_classify_and_decide(benchmark: Any, snapshot: Snapshot, size: str) -> None:
+    ask, route = read_ask(BODIES[size]), snapshot.route("auto")
+    assert benchmark(lambda: decide(route, ask, classify(snapshot.classifier, ask), Wish())).candidates
 
 
 @pytest.mark.parametrize("size", BODIES)

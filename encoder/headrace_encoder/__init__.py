@@ -65,5 +65,6 @@ class Encoder:
     def _encoded(self, text: str) -> list[int]:
         if len(text) > 2 * _CHARACTERS:
             text = text[:_CHARACTERS] + text[-_CHARACTERS:]
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate is no text
         ids: list[int] = self._tokens.encode(text, add_special_tokens=False).ids
         return ids

@@ -1,8 +1,8 @@
 """What a trained encoder is packaged as: `python encoder/training/export.py --help`.
 
-Needs torch, onnx, onnxruntime and tokenizers. From the folder that train.py wrote it makes model.onnx in int8,
-the table of subword embeddings (fastpath.pure.pieces) for the classifier, and what this teacher says of the
-labelled rows.
+Needs torch, onnx, onnxruntime and tokenizers. From the folder that train.py wrote, it makes
+model.onnx (int8), the table of subword embeddings (fastpath.pure.pieces) for the classifier, and what this
+teacher says of the labelled rows.
 """
 
 from __future__ import annotations

@@ -50,21 +50,31 @@ class RankTable:
     def _bucket(self, difficulty: float) -> int:
         return min(int(min(max(difficulty, 0.0), 1.0) * self._buckets), self._buckets - 1)
 
-    def chance(self, number: int, task: int, difficulty: float) -> float:
-        """P(good enough) of a target."""
-        self._check(number, task)
-        return self._chances[task][self._bucket(difficulty)][number]
+    def look(
+        self,
+        number: int,
+        task: int,
+        difficulty: float,
+        tokens: float,
+        plain: float,
+        thinking: float,
+        limit: float,
+        cached: float,
+    ) -> tuple[float, float, int | None]:
+        """P(good enough), ability and expected cost, rounded (None: its price is not known), of a target.
 
-    def ability(self, number: int, task: int) -> float:
-        """The ability of a target for a task."""
+        `plain` and `thinking` are output tokens usual of a model that does not think, and of one that does;
+        `limit` is the most that may come (0: no limit), `cached` the tokens that are in the target's cache.
+        """
         self._check(number, task)
-        return self._targets[number].abilities[task]
+        target = self._targets[number]
+        cost = _cost(target, tokens, self._output(number, task, plain, thinking, limit), cached)
+        p = self._chances[task][self._bucket(difficulty)][number]
+        return p, target.abilities[task], None if math.isinf(cost) else math.floor(cost + 0.5)
 
-    def output(self, number: int, task: int, plain: float, thinking: float, limit: float) -> float:
-        """Output tokens expected of a target: the usual ones by its ratio, `limit` at most (0: no limit)."""
-        self._check(number, task)
+    def _output(self, number: int, task: int, plain: float, thinking: float, limit: float) -> float:
         output = (thinking if self._targets[number].thinks else plain) * self._ratios[task][number]
-        return limit if 0 < limit < output else output
+        return limit if 0 < limit < output else math.floor(output + 0.5)
 
     def ratio(self, number: int, task: int, value: float) -> None:
         """Sets how much longer than usual a target's answers are."""
@@ -116,7 +126,7 @@ class RankTable:
             target = self._targets[number]
             if target.unable & needs or tokens > target.room:
                 continue
-            output = self.output(number, task, plain, thinking, limit)
+            output = self._output(number, task, plain, thinking, limit)
             cost = _cost(target, tokens, output, cached if number == held else 0.0)
             if cost > cap:
                 continue

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from fastpath import LinearModel, Matcher, Pieces
+from gateway.brain.columns import columns, packed
 from gateway.brain.features import BEFORE, SYSTEM, body, extra, window
 from gateway.brain.patterns import PATTERNS
 
@@ -31,7 +32,8 @@ class Classifier:
     """
 
     def __init__(self, model: Path = MODEL) -> None:
-        self._model = LinearModel(model.read_bytes(), Pieces(PIECES.read_bytes()))
+        self._pieces = Pieces(PIECES.read_bytes())
+        self._model = LinearModel(model.read_bytes(), self._pieces)
         self.labels: tuple[str, ...] = self._model.labels
         self._matcher = Matcher([pattern for _, pattern in PATTERNS])
 
@@ -52,6 +54,22 @@ class Classifier:
         shares, difficulty = self._model.score(seen, rows)
         confidence = max(shares)
         return Label(self._model.labels[shares.index(confidence)], confidence, difficulty)
+
+    def remembered(
+        self,
+        text: bytes,
+        *,
+        before: bytes = b"",
+        system: bytes = b"",
+        turns: int = 1,
+        tools: bool = False,
+        images: bool = False,
+    ) -> str:
+        """What of an ask training can learn from, without its words: `features` of a row for it."""
+        seen, rows = inputs(
+            self._matcher, text, before=before, system=system, turns=turns, tools=tools, images=images
+        )
+        return packed(columns(seen, rows, self._pieces))
 
 
 def inputs(

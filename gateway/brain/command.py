@@ -22,13 +22,11 @@ def train(files: tuple[Path, ...], out: Path, as_json: bool) -> None:
     known; a directory stands for its .jsonl files. The figures are held out by source. `classifier: FILE` in
     the config then serves with it. Example: headrace train labels.jsonl --out model.bin
     """
-    from gateway.brain.train import read_files
-    from gateway.brain.train import train as trained
+    import gateway.brain.train as training
 
     try:
-        with click.progressbar(length=1, label="Training", file=click.get_text_stream("stderr")) as bar:
-            blob, about = trained(read_files(files))
-            bar.update(1)
+        click.echo("Training; some minutes for ten thousand rows.", err=True)
+        blob, about = training.train(training.read_files(files))
     except ImportError as error:
         raise ConfigError(f"{error}: install the extra first, pip install 'headrace[train]'") from None
     except (ValueError, OSError) as error:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from gateway.brain.manners import without_manners
 from gateway.brain.patterns import PATTERNS
 
 # Bytes. Of a longer ask its two ends are read; the question stands at one of them.
@@ -68,7 +69,9 @@ def read(roles: Sequence[str | None], content: Callable[[int], bytes]) -> Readin
         before.append(peel(content(users[-2]))[:BEFORE])
     if last and roles[last - 1] == "assistant":
         before.append(_ends(content(last - 1), BEFORE // 2, BEFORE // 2))
-    return Reading(peel(content(last)), b"\n".join(before), peel(system)[:SYSTEM], len(users))
+    return Reading(
+        without_manners(peel(content(last))), b"\n".join(before), peel(system)[:SYSTEM], len(users)
+    )
 
 
 def peel(text: bytes) -> bytes:

@@ -11,15 +11,15 @@ from scipy import sparse
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from fastpath import Matcher, Pieces, features
+from fastpath import Matcher, Pieces
 from fastpath.pure.pieces import POOLS
 from fastpath.pure.text import ModelFile
 from gateway.brain import inputs
+from gateway.brain.columns import BITS, columns, unpacked
 from gateway.brain.features import EXTRAS
 from gateway.brain.patterns import PATTERNS
 from gateway.brain.rows import Row, reading
 
-BITS = 17
 PENALTY = 0.1  # of half the squared weights, beside the summed loss of the rows
 STEPS = 50
 
@@ -93,9 +93,12 @@ def matrix(rows: list[Row], pieces: Pieces) -> Any:
     values: list[float] = []
     ends = [0]
     for row in rows:
-        text, extra = seen(row, matcher)
-        means.append(pieces.pools(text))
-        for block in _blocks(text, extra):
+        if "features" in row:
+            blocks, mean = unpacked(row["features"])
+        else:
+            blocks, mean = columns(*seen(row, matcher), pieces)
+        means.append(mean)
+        for block in blocks:
             ids += block
             values += [len(block) ** -0.5] * len(block)
         ends.append(len(ids))
@@ -107,12 +110,6 @@ def matrix(rows: list[Row], pieces: Pieces) -> Any:
 def task_matcher() -> Matcher:
     """The matcher that the classifier serves with."""
     return Matcher([pattern for _, pattern in PATTERNS])
-
-
-def _blocks(text: bytes, extra: list[int]) -> list[list[int]]:
-    blocks = features(text, BITS)
-    blocks.append([(1 << BITS) + number for number in sorted(set(extra))])
-    return [block for block in blocks if block]
 
 
 def seen(row: Row, matcher: Matcher) -> tuple[bytes, list[int]]:

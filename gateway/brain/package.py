@@ -12,6 +12,8 @@ from fastpath.pure.text import pack
 from gateway.brain import PIECES, fit, report, train, validate
 from gateway.brain.rows import Row, read_rows
 
+_HELD_TEACHER = "teacher_held_out.jsonl.gz"
+
 
 def made(directory: Path) -> tuple[bytes, str]:
     """The model file, and the report on it, from a routing data directory and `training/`."""
@@ -24,9 +26,11 @@ def made(directory: Path) -> tuple[bytes, str]:
     trial = _trial(rows, ready, labels)
     tests = {"corpus": _mask(trial, rows, True), "sources": _mask(trial, rows, False)}
     labelled = np.arange(len(trial.fold)) < len(rows)
+    second = [max(row["shares"], key=row["shares"].__getitem__) for row in _taught(rows, _HELD_TEACHER)]
     measured = report.Measured(
         rows=rows,
         trial=trial,
+        second=[labels.index(label) for label in second],
         tests=tests,
         curve=validate.curve(trial, labelled, list(tests.values())),
         shuffled=validate.shuffled(trial, labelled, list(tests.values())),
@@ -68,8 +72,9 @@ def _is_held(row: Row) -> bool:
 def _trial(rows: list[Row], ready: list[Row], labels: tuple[str, ...]) -> validate.Trial:
     """One training without what is held out, with a teacher and a table of pieces that never saw it."""
     pieces = Pieces((train.TRAINING / "pieces_held_out.bin").read_bytes())
-    teacher = "teacher_held_out.jsonl.gz"
-    known = fit.data([*_taught(rows, teacher), *train.varied(_taught(ready, teacher))], labels, pieces)
+    known = fit.data(
+        [*_taught(rows, _HELD_TEACHER), *train.varied(_taught(ready, _HELD_TEACHER))], labels, pieces
+    )
     fold = np.full(len(known.task), validate.NEVER)
     fold[: len(rows)][[_is_held(row) for row in rows]] = 0
     corpus = np.array(["kind" in row for row in rows] + [True] * (len(fold) - len(rows)))

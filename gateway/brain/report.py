@@ -11,7 +11,8 @@ from importlib.metadata import version
 import numpy as np
 from scipy.stats import spearmanr
 
-from gateway.brain.fit import BITS, PENALTY, STEPS, Mask
+from gateway.brain.columns import BITS
+from gateway.brain.fit import PENALTY, STEPS, Mask, shares
 from gateway.brain.rows import Row, reading
 from gateway.brain.train import HELD_FILES, HELD_SOURCES
 from gateway.brain.validate import Trial
@@ -26,6 +27,7 @@ class Measured:
 
     rows: list[Row]
     trial: Trial
+    second: list[int]  # what an encoder that never saw what is held out says of each row: a label's index
     tests: dict[str, Mask]
     curve: list[tuple[int, list[float]]]  # labelled rows trained on; accuracy on each of the tests
     shuffled: list[float]
@@ -63,6 +65,9 @@ def _named(names: Iterable[str]) -> str:
 def _accuracies(measured: Measured) -> str:
     rows, trial = measured.rows, measured.trial
     count = len(trial.fold)
+    unsure = shares(trial.logits, trial.temperature).max(axis=1) < THRESHOLD
+    both = trial.found.copy()
+    both[: len(rows)] = np.where(unsure[: len(rows)], measured.second, both[: len(rows)])
 
     def mask(true: Iterable[bool]) -> Mask:
         found = np.zeros(count, bool)
@@ -94,12 +99,14 @@ def _accuracies(measured: Measured) -> str:
             name,
             f"{mask.sum():,}",
             _percent(trial.accuracy(mask)),
+            _percent(float(np.mean(both[mask] == trial.known.task[mask]))),
             f"{trial.macro_f1(mask):.3f}",
             f"{trial.rank(mask):.2f}",
         )
         for name, mask in groups
     ]
-    return _table(("rows", "number", "accuracy", "macro F1", "difficulty, Spearman"), lines)
+    head = ("rows", "number", "accuracy", "with the encoder if unsure", "macro F1", "difficulty, Spearman")
+    return _table(head, lines)
 
 
 def _baselines(measured: Measured) -> str:

@@ -37,20 +37,27 @@ def read_rows(path: Path) -> list[Row]:
 def read_labelled(path: Path) -> list[Row]:
     """Rows with a `task` and a `prompt` or `messages`; `source` is the file's name where none is given.
 
+    What a gateway has kept of its second level (l2.jsonl) is read too: `features` stand for the words.
     ValueError that says which row is none and why.
     """
-    rows = read_rows(path)
+    rows = [_noted(row) if "features" in row and "l2" in row else row for row in read_rows(path)]
     for number, row in enumerate(rows, 1):
         where = f"{path}: row {number}"
         if not isinstance(row.get("task"), str) or not row["task"]:
             raise ValueError(f"{where}: want `task`, a string")
-        if not _has_text(row):
+        if "features" not in row and not _has_text(row):
             raise ValueError(f"{where}: want `prompt`, a string, or `messages`, a list of {{role, content}}")
         difficulty = row.get("difficulty")
         if difficulty is not None and not (isinstance(difficulty, int | float) and 1 <= difficulty <= 5):
             raise ValueError(f"{where}: want `difficulty` from 1 to 5, or none")
     stem = path.name.removesuffix(".gz").removesuffix(".jsonl")
     return [{"source": stem, **row} for row in rows]
+
+
+def _noted(row: Row) -> Row:
+    said = row["l2"]
+    kept = {"task": said["task"], "difficulty": 1 + 4 * said["difficulty"], "sure": said["confidence"] >= 0.7}
+    return {**kept, "features": row["features"], "pieces": row["pieces"]}
 
 
 def _has_text(row: Row) -> bool:

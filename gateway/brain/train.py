@@ -36,6 +36,7 @@ HELD_SOURCES = (
     "clinc150",
 )
 _VARIED = 0.5  # of the labelled rows are trained on in other words, too
+_SWITCHED = 0.25  # ... and as the next ask of a conversation about something else
 
 
 def train(rows: list[Row]) -> tuple[bytes, dict[str, Any]]:
@@ -51,6 +52,8 @@ def train(rows: list[Row]) -> tuple[bytes, dict[str, Any]]:
             f"{len(rows)} rows of {len(labels)} tasks: want two tasks or more, and ten rows or more of each"
         )
     pieces = Pieces(PIECES.read_bytes())
+    if any(row.get("pieces", pieces.digest) != pieces.digest for row in rows):
+        raise ValueError("rows with features of another version of headrace: leave that l2.jsonl out")
     known = fit.data(rows, labels, pieces)
     trial = validate.held_out(known, labels, validate.folds(rows), known.weight)
     everything = trial.out
@@ -102,17 +105,25 @@ def packaged_rows(directory: Path) -> list[Row]:
 
 
 def varied(rows: list[Row]) -> list[Row]:
-    """Some of the rows in other words that change neither label: the trained half of the phrases."""
+    """Some of the rows in other words, and some after another ask, with the phrases that are trained on."""
     changes = list(vary.variations(vary.TRAINED).values())
     draw = random.Random(0)  # noqa: S311 - reproducible by intent
-    return [draw.choice(changes)(row, draw) for row in rows if draw.random() < _VARIED]
+    words = [draw.choice(changes)(row, draw) for row in rows if draw.random() < _VARIED]
+    later = [
+        vary.after_another(row, draw.choice(rows), vary.TRAINED, draw)
+        for row in rows
+        if draw.random() < _SWITCHED
+    ]
+    return words + [row for row in later if row is not None]
 
 
 def measured_variations(rows: list[Row]) -> list[tuple[str, list[Row]]]:
     """All of the rows in other words, by the kind of change: with the phrases that are not trained on."""
     draw = random.Random(1)  # noqa: S311 - reproducible by intent
-    return [
-        (name, [change(row, draw) for row in rows]) for name, change in vary.variations(vary.MEASURED).items()
+    changes = vary.variations(vary.MEASURED).items()
+    later = [vary.after_another(row, draw.choice(rows), vary.MEASURED, draw) or row for row in rows]
+    return [(name, [change(row, draw) for row in rows]) for name, change in changes] + [
+        ("after another ask", later)
     ]
 
 

@@ -19,6 +19,7 @@ class Phrases(NamedTuple):
     politeness: tuple[tuple[str, str], ...]
     effort: tuple[tuple[str, str], ...]
     keywords: tuple[tuple[str, str], ...]
+    replies: tuple[str, ...]  # to another ask, which stands before in the conversation
 
 
 TRAINED = Phrases(
@@ -99,6 +100,17 @@ TRAINED = Phrases(
         ("Here is a quick one while my tests compile. ", ""),
         ("", " I read about it in a book on logic puzzles."),
     ),
+    replies=(
+        "Sure, here it is.",
+        "Of course! I hope that this is what you had in mind.",
+        "Done. Is there anything else?",
+        "Here you go:\n\n1. The first part\n2. The second part",
+        "Certainly. Let me know if I should change something.",
+        "好的，已经完成。",
+        "Готово.",
+        "Claro, aquí lo tienes.",
+        "",
+    ),
 )
 MEASURED = Phrases(
     politeness=(
@@ -118,8 +130,10 @@ MEASURED = Phrases(
         ("", " I have to summarize a story for school later."),
         ("My translator friend says hello. ", ""),
     ),
+    replies=("I have finished that for you.", "There it is! Tell me if you need more.", "Voilà."),
 )
 _TYPO_RATE = 0.06  # of the letters
+_OTHER = 400  # characters of another ask
 
 
 def variations(phrases: Phrases) -> dict[str, Callable[[Row, random.Random], Row]]:
@@ -138,6 +152,20 @@ def variations(phrases: Phrases) -> dict[str, Callable[[Row, random.Random], Row
         "misleading keywords": around(phrases.keywords),
         "typos": lambda row, draw: _rewritten(row, lambda text: _mistyped(text, draw)),
     }
+
+
+def after_another(row: Row, other: Row, phrases: Phrases, draw: random.Random) -> Row | None:
+    """A first message as the third of a conversation that was about `other`; None where either is no such."""
+    if "messages" in row or "messages" in other:
+        return None
+    turns = (
+        ("user", other["prompt"][:_OTHER]),
+        ("assistant", draw.choice(phrases.replies)),
+        ("user", row["prompt"]),
+    )
+    changed = {**row, "messages": [{"role": role, "content": content} for role, content in turns]}
+    del changed["prompt"]
+    return changed
 
 
 def _rewritten(row: Row, change: Callable[[str], str]) -> Row:

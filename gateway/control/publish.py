@@ -217,8 +217,8 @@ def _level2(
 ) -> tuple[Literal["local", "llm", "off"], Target | None]:
     kind, target = config.l2.kind, None
     installed = find_spec("headrace_encoder") is not None
-    if kind == "auto":
-        kind = "local" if installed else "off"
+    if kind == "auto":  # the encoder knows the packaged classifier's tasks
+        kind = "local" if installed and config.classifier is None else "off"
     elif kind == "local" and not installed:
         raise ConfigError(
             f"{where}: l2.kind: local needs the encoder: pip install 'headrace[encoder]', or set kind: off"

@@ -58,6 +58,16 @@ SELECT CASE ? WHEN 'model' THEN model WHEN 'task' THEN task ELSE key END AS name
        COALESCE(SUM(COALESCE(cost_nano, 0) + COALESCE(l2_cost_nano, 0)), 0), SUM(cost_nano IS NULL)
 FROM exchanges GROUP BY name ORDER BY 6 DESC, 2 DESC
 """
+# The latest answers alone: models change.
+_LENGTHS = """
+SELECT model, task, AVG(difficulty), AVG(input + cache_read + cache_write), AVG(output), COUNT(*)
+FROM (
+    SELECT * FROM exchanges
+    WHERE error IS NULL AND usage_source = 'provider' AND finish <> 'length' AND difficulty IS NOT NULL
+    ORDER BY at_ms DESC LIMIT 20000
+)
+GROUP BY model, task
+"""
 
 
 class Store:
@@ -135,6 +145,10 @@ class Store:
         query = "SELECT COALESCE(SUM(l2_cost_nano), 0) FROM exchanges WHERE at_ms >= ?"
         spent: int = self._db.execute(query, (since_ms,)).fetchone()[0]
         return spent
+
+    def lengths(self) -> list[tuple[str, str, float, float, float, int]]:
+        """Of each model and task, whole answers: mean difficulty, input and output tokens, and how many."""
+        return self._db.execute(_LENGTHS).fetchall()
 
     def close(self) -> None:
         """Closes the connection."""

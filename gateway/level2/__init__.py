@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from gateway.brain import Label
-from gateway.classify import classify
+from gateway.classify import classify, remembered
 from gateway.errors import UpstreamError
 from gateway.exchange import Exchange
 from gateway.level2.excerpt import Excerpt, NoAnswer
@@ -45,6 +45,7 @@ class Level2:
             spent_nano //= now.config.server.workers
             self._second = Llm(now.l2_target, now.classifier.labels, upstream, budget, spent_nano)
         self._kind = now.l2
+        self._classifier = now.classifier
         self._deadline = now.config.l2.deadline_ms / 1000
         self._notes = None if notes is None else Notes(notes)
         # Answers by a hash that nobody without the key can look a request up by.
@@ -96,7 +97,7 @@ class Level2:
                 exchange.upstream_ns += exchange.l2_ns
 
     async def _ask(self, key: bytes, excerpt: Excerpt, exchange: Exchange) -> Label | None:
-        assert self._second is not None and exchange.label is not None
+        assert self._second is not None and exchange.ask is not None and exchange.label is not None
         l1 = exchange.label
         try:
             async with asyncio.timeout(self._deadline):
@@ -112,7 +113,8 @@ class Level2:
             del self._answers[next(iter(self._answers))]
         self._answers[key] = label
         if self._notes is not None:
-            self._thread.submit(self._notes.add, self._kind, l1, label)
+            features = remembered(self._classifier, exchange.ask)
+            self._thread.submit(self._notes.add, self._kind, l1, label, features)
         return label
 
     def _complain(self, error: Exception) -> None:

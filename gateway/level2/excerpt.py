@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gateway.brain.features import Reading
 from gateway.classify import reading
 from gateway.exchange import Ask
 
@@ -25,7 +26,11 @@ class Excerpt(NamedTuple):
     @classmethod
     def of(cls, ask: Ask) -> Excerpt:
         """The excerpt of `ask`."""
-        seen = reading(ask)
+        return cls.cut(reading(ask))
+
+    @classmethod
+    def cut(cls, seen: Reading) -> Excerpt:
+        """The excerpt of what the brain reads of a request."""
         return cls(_ends(seen.text, _TEXT), _ends(seen.before, _AROUND), _ends(seen.system, _AROUND))
 
 

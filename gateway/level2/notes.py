@@ -7,13 +7,12 @@ import logging
 import os
 import time
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gateway.brain import Label
+from gateway.brain import PIECES, Label
 
 _log = logging.getLogger("headrace")
 _LARGEST = 64 * 1024 * 1024  # bytes; then the file becomes the old one, of which one is kept
@@ -25,17 +24,18 @@ class Notes:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writable = True
-        # Labels of another model's doubts teach less: the reader can tell them apart.
-        self._model = sha256(files("gateway.brain").joinpath("model.bin").read_bytes()).hexdigest()
+        # Features of another table of pieces mean nothing to a training with this one.
+        self._pieces = sha256(PIECES.read_bytes()).hexdigest()
 
-    def add(self, kind: str, l1: Label, l2: Label) -> None:
-        """Appends what both levels said of a request; a disk that refuses it costs the line."""
+    def add(self, kind: str, l1: Label, l2: Label, features: str) -> None:
+        """Appends what both levels said of a request, and its features; a full disk costs the line."""
         line = {
             "at_ms": time.time_ns() // 1_000_000,
-            "model_sha": self._model,
+            "pieces": self._pieces,
             "kind": kind,
             "l1": _said(l1),
             "l2": _said(l2),
+            "features": features,
         }
         try:
             self._append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

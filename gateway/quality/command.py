@@ -36,6 +36,7 @@ def _pair(_context: click.Context, _option: click.Parameter, given: Sequence[str
 @click.option("--prices", type=_FILE, help='{"model": [input, output]}: USD per 1M tokens.')
 @click.option("--pair", "pairs", multiple=True, callback=_pair, help="STRONG,WEAK: two models for the APGR.")
 @click.option("--threshold", default=0.7, show_default=True, type=click.FloatRange(0, 1), help="Confidence.")
+@click.option("--encoder", is_flag=True, help="Ask the local encoder where the confidence is below it.")
 @click.option("--value", default=0.01, show_default=True, type=click.FloatRange(0), help="USD of an answer.")
 @click.option("--fit", type=click.Path(path_type=Path, dir_okay=False), help="Where to write abilities.")
 @click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Directory for PNG files.")
@@ -53,6 +54,7 @@ def evaluate(
     prices: Path | None,
     pairs: list[tuple[str, str]],
     threshold: float,
+    encoder: bool,
     value: float,
     fit: Path | None,
     plots: Path | None,
@@ -71,7 +73,7 @@ def evaluate(
             raise ConfigError(f"{needed} is not installed; install the extra, pip install 'headrace[eval]'")
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
-    router = _router(config_path)
+    router = _router(config_path, threshold if encoder else None)
     found: dict[str, Any] = {}
     if tasks:
         found["tasks"] = {str(path): _tasks(router, path, threshold, plots) for path in tasks}
@@ -88,22 +90,32 @@ def evaluate(
 class _Router(NamedTuple):
     classifier: Classifier
     registry: dict[str, Model]
+    encoder: Any  # None: not asked
+    below: float
 
     def labels(self, rows: Sequence[dict[str, Any]], name: str) -> list[Label]:
         """The labels of a file's rows, with a bar on stderr."""
         from gateway.quality.labels import labelled
 
         with click.progressbar(rows, label=f"Reading {name}", file=sys.stderr) as bar:
-            return labelled(bar, self.classifier)
+            return labelled(bar, self.classifier, self.encoder, self.below)
 
 
-def _router(config_path: Path | None) -> _Router:
+def _router(config_path: Path | None, below: float | None) -> _Router:
     config = load_config(config_path)
     try:
         classifier = Classifier(Path(config.classifier)) if config.classifier else Classifier()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{config_path}: classifier: {config.classifier}: {error}") from None
-    return _Router(classifier, extend(load_registry(), config.models, str(config_path)))
+    encoder = None
+    if below is not None:
+        try:
+            from headrace_encoder import Encoder
+        except ImportError as error:
+            raise ConfigError(f"{error}: install the extra, pip install 'headrace[encoder]'") from None
+        encoder = Encoder()
+    registry = extend(load_registry(), config.models, str(config_path))
+    return _Router(classifier, registry, encoder, below or 0.0)
 
 
 def _tasks(router: _Router, path: Path, threshold: float, plots: Path | None) -> dict[str, Any]:

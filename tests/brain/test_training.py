@@ -226,3 +226,41 @@ def test_too_few_labels_are_told(tmp_path: Path) -> None:
     labels.write_text("".join(json.dumps(row) + "\n" for row in rows("one")[:5]))
     done = headrace("train", str(labels), "--out", str(tmp_path / "mine.bin"))
     assert done.returncode == 2 and "want two tasks or more" in done.stderr
+
+
+def test_it_learns_from_what_the_second_level_said_without_the_words(tmp_path: Path) -> None:
+    pytest.importorskip("scipy", reason="needs the train extra")
+    classify, notes = Classifier(), tmp_path / "l2.jsonl"
+    digest = Pieces(PIECES.read_bytes()).digest
+    lines = [
+        {
+            "pieces": digest,
+            "l1": {"task": "general", "confidence": 0.4, "difficulty": 0.2},
+            "l2": {"task": row["task"], "confidence": 0.9, "difficulty": (row["difficulty"] - 1) / 4},
+            "features": classify.remembered(row["prompt"].encode()),
+        }
+        for row in rows("one")
+    ]
+    notes.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert not any(word in notes.read_text() for word in ("poem", "numbers"))
+    noted = read_labelled(notes)
+    from gateway.brain import fit
+
+    pieces, labels = Pieces(PIECES.read_bytes()), ("sums", "verse")
+    kept, plain = (fit.data(given, labels, pieces) for given in (noted, rows("one")))
+    assert abs(kept.x - plain.x).max() < 0.01  # the means are kept as float16
+    assert kept.difficulty.tolist() == plain.difficulty.tolist()
+    blob, about = train.train(noted)
+    assert about["accuracy_held_out"] == 1
+    with pytest.raises(ValueError, match="features of another version"):
+        train.train([{**row, "pieces": "other"} for row in noted])
+
+
+def test_features_come_back_as_they_were_packed() -> None:
+    from gateway.brain.columns import Columns, packed, unpacked
+
+    of = Columns([[1, 2, 70000], [131072]], [0.5, -0.25])
+    assert unpacked(packed(of)) == of
+    for none in ("", "AAAA", "no base64", packed(of)[:8]):
+        with pytest.raises(ValueError, match=r"features|base64|padding"):
+            unpacked(none)

@@ -55,6 +55,14 @@ def ranked(of: Any, **asked: Any) -> tuple[list[int], int, int]:
     return found
 
 
+def looked(of: Any, number: int, **asked: Any) -> tuple[float, float, int | None]:
+    names = ("task", "difficulty", "tokens", "plain", "thinking", "limit", "cached")
+    found: tuple[float, float, int | None] = of.look(
+        number, **{name: (ASKED | asked)[name] for name in names}
+    )
+    return found
+
+
 def test_the_strategies(fast_rank: ModuleType) -> None:
     of = table(fast_rank, [row(3), row(1), row(2), row(None)], [0.9, 0.5, 0.8, 0.95])
     assert ranked(of)[0] == [1, 2, 0, 3]
@@ -91,14 +99,14 @@ def test_a_long_prompt_is_priced_by_its_tier_and_an_answer_by_its_limit(fast_ran
     long = table(fast_rank, [row(1, thinks=True), row(1.2)], [0.5, 0.5])
     assert ranked(long)[0] == [1, 0]
     assert ranked(long, limit=50)[0] == [0, 1]
-    assert long.output(0, 0, 100, 300, 0) == 300 and long.output(1, 0, 100, 300, 50) == 50
+    assert looked(long, 0)[2] == 1000 + 2 * 300 and looked(long, 1, limit=50)[2] == 1.2 * (1000 + 2 * 50)
 
 
 def test_measured_lengths_move_the_cost(fast_rank: ModuleType) -> None:
     of = table(fast_rank, [row(1), row(1.1)], [0.5, 0.5])
     of.ratio(0, 0, 4.0)
     assert ranked(of)[0] == [1, 0]
-    assert of.output(0, 0, 100, 300, 0) == 400
+    assert looked(of, 0)[2] == 1000 + 2 * 400
 
 
 def test_a_cached_prompt_is_cheaper_where_it_is_cached(fast_rank: ModuleType) -> None:
@@ -130,9 +138,18 @@ def test_only_members_are_chosen_from(fast_rank: ModuleType) -> None:
             ranked(of, members=wrong)
 
 
+def test_what_is_known_of_a_target(fast_rank: ModuleType) -> None:
+    of = table(fast_rank, [row(1), row(None)], [0.75, 0.5])
+    assert looked(of, 0) == (0.75, 3.0, 1200)
+    assert looked(of, 0, cached=500) == (0.75, 3.0, 750)
+    assert looked(of, 1) == (0.5, 3.0, None)
+
+
 def test_difficulty_falls_into_even_buckets(fast_rank: ModuleType) -> None:
     of = fast_rank.RankTable([row(1)], [[[0.9], [0.7], [0.5], [0.3]]])
-    found = [of.chance(0, 0, difficulty) for difficulty in (-1.0, 0.0, 0.24, 0.25, 0.5, 0.99, 1.0, 7.0)]
+    found = [
+        looked(of, 0, difficulty=difficulty)[0] for difficulty in (-1.0, 0.0, 0.24, 0.25, 0.5, 0.99, 1.0, 7.0)
+    ]
     assert found == [0.9, 0.9, 0.9, 0.7, 0.5, 0.3, 0.3, 0.3]
 
 
@@ -143,9 +160,9 @@ def test_what_does_not_fit_is_refused(fast_rank: ModuleType) -> None:
     of = table(fast_rank, [row(1)], [0.5])
     for call in (
         lambda: ranked(of, task=1),
-        lambda: of.chance(1, 0, 0.5),
-        lambda: of.ability(0, 1),
-        lambda: of.output(-1, 0, 1, 1, 0),
+        lambda: looked(of, 1),
+        lambda: looked(of, 0, task=1),
+        lambda: looked(of, -1),
         lambda: of.ratio(0, -1, 1.0),
     ):
         with pytest.raises(IndexError):

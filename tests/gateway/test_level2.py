@@ -98,7 +98,7 @@ def test_an_answer_is_remembered(start_gateway: StartGateway, simulator: Simulat
     costs = [gateway.row(reply.headers["x-request-id"])["l2_cost_nano"] for reply in replies]
     assert costs[0] > 0 and costs[1:] == [0, 0]
     assert len(lines(gateway)) == 1
-    gateway.chat(text=f"{TEXT} Please.")
+    gateway.chat(text=f"{TEXT} In Spanish.")
     assert simulator.count("judge")["requests"] == 2
 
 
@@ -306,7 +306,7 @@ def test_nothing_of_a_request_is_kept(start_gateway: StartGateway, simulator: Si
     simulator.set("judge", text="zanzibar")
     decided(gateway.chat(text="Consider the zanzibar folder again."))
     (line,) = lines(gateway)
-    assert set(line) == {"at_ms", "model_sha", "kind", "l1", "l2"}
+    assert set(line) == {"at_ms", "pieces", "kind", "l1", "l2", "features"}
     gateway.process.stop()
     for path in gateway.data.rglob("*"):
         assert path.is_dir() or b"zanzibar" not in path.read_bytes(), path

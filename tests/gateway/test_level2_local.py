@@ -63,7 +63,8 @@ def encoder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def local(start_gateway: StartGateway, simulator: Simulator, encoder: Path) -> Gateway:
-    config = {"providers": simulator.providers("openai"), "routes": {"auto": {"candidates": [SERVED]}}}
+    routes = {"auto": {"candidates": [SERVED]}}
+    config = {"providers": simulator.providers("openai"), "routes": routes, "l2": {"kind": "auto"}}
     config["l2"] = {"below": 1, "deadline_ms": 1000}
     return start_gateway(config, PYTHONPATH=str(encoder))
 
@@ -86,7 +87,7 @@ def test_the_encoder_decides_where_the_classifier_is_unsure(local: Gateway, enco
     assert (row["decided_by"], row["l2_cost_nano"]) == ("l2", 0)
     assert 0 < row["l2_us"] <= row["overhead_us"], "the encoder is the gateway's own work"
     (line,) = lines(local)
-    assert line["kind"] == "local" and len(line["model_sha"]) == 64
+    assert line["kind"] == "local" and len(line["pieces"]) == 64
     assert line["l2"] == {"task": "creative_writing", "confidence": 0.6, "difficulty": 0.75}
     assert line["l1"]["task"] in TASKS and 0 < line["l1"]["confidence"] < 1
     assert asked(encoder) == [repr((TEXT, "", ""))]
@@ -201,7 +202,7 @@ def test_the_notes_stay_within_two_files(tmp_path: Path, monkeypatch: pytest.Mon
     workers = [Notes(path) for _ in range(4)]
     label = Label("math", 0.5, 0.5)
     threads = [
-        threading.Thread(target=lambda kept=kept: [kept.add("llm", label, label) for _ in range(50)])
+        threading.Thread(target=lambda kept=kept: [kept.add("llm", label, label, "AAAA") for _ in range(50)])
         for kept in workers
     ]
     for thread in threads:
