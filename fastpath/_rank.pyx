@@ -170,7 +170,7 @@ cdef class RankTable:
                 continue
             able += 1
             p = chances[number]
-            if p > best_p or (p == best_p and cost < best_cost):
+            if p > best_p or (p == best_p and (cost < best_cost or (cost == best_cost and number < best))):
                 best, best_p, best_cost = number, p, cost
             if p >= p_floor and abilities[number] >= ability_floor:
                 place = self._place(number, p, cost, strategy, value)
